@@ -1,7 +1,7 @@
 // One series: its names, its numbers, its quantiles and rate over the last minutes, and its window as a
 // distribution.
 
-import { percentile, ranges } from "./distribution.js";
+import { ranges } from "./distribution.js";
 import { button, copy, element, save } from "./element.js";
 import { plain, quantity, rate, share, short } from "./format.js";
 import { Plot } from "./plot.js";
@@ -9,6 +9,14 @@ import { selector } from "./search.js";
 import { QUANTILES } from "./store.js";
 
 const MINUTES = [1, 5, 15];
+/** The minimum time in seconds that a rate is computed over: two points may be close to each other. */
+const MIN_SPAN = 1.5;
+const IDS = Object.keys(QUANTILES), TITLES = Object.values(QUANTILES);
+
+/** A text that can be broken after each label. */
+function breakable(text) {
+  return text.split(/(?<=[{,])/).flatMap((part, at) => (at === 0 ? [part] : [element("wbr"), part]));
+}
 
 export class Detail {
   /** `close` is called to show all series, `changed` after another range or scale. */
@@ -22,7 +30,9 @@ export class Detail {
     this.minutes = 5;
     this.log = false;
     this.values = null;
-    /** What the exporter saw before this page did; null before it is asked. */
+    /** Legends of lines that the user has hidden. */
+    this.hidden = new Set();
+    /** The exporter's history from before this page was opened; null before it is fetched. */
     this.past = null;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => this.redraw());
@@ -50,7 +60,7 @@ export class Detail {
     this.numbers = element("dl", { className: "numbers" });
     const figures = element("div", { className: "plots" });
     this.place.append(
-      element("div", { className: "title" }, element("h2", { textContent: selector(series.name, series.labels) }), button("All series (Esc)", "", this.close)),
+      element("div", { className: "title" }, button("← All series", "Esc", this.close), element("h2", {}, ...breakable(selector(series.name, series.labels)))),
       element("div", { className: "help", textContent: [series.help, series.others.length > 0 ? `Also ${series.others.join(", ")}.` : ""].filter(Boolean).join(" – ") }),
       this.tools(series),
       this.numbers,
@@ -65,7 +75,7 @@ export class Detail {
     const span = this.minutes === 1 ? "over the last minute" : `over the last ${this.minutes} minutes`;
     this.quantiles = this.distribution = null;
     if (series.type === "timer") {
-      this.quantiles = plot(`Quantiles of the window, ${span}`, QUANTILES, measured, { log: this.log });
+      this.quantiles = plot(`Quantiles of the window, ${span}`, TITLES, measured, { log: this.log, hidden: this.hidden });
       this.rates = plot(`Observations per second, ${span}`, ["rate"], rate);
       this.distribution = plot("Observations of the window by range", ["observations"], plain, { ranges: () => this.ranges ?? [], rangeText: measured });
     } else {
@@ -117,13 +127,13 @@ export class Detail {
     const first = known < 0 ? Infinity : own[known].time;
     const since = (store.time ?? 0) - this.minutes * 60000;
     const earlier = (this.past ?? []).filter(({ time }) => time < first && time >= since);
-    return [...earlier.map(({ time, count, quantiles }) => ({ time, count, past: QUANTILES.map((id) => quantiles?.[id] ?? NaN) })), ...own.slice(Math.max(0, known))];
+    return [...earlier.map(({ time, count, quantiles }) => ({ time, count, past: IDS.map((id) => quantiles?.[id] ?? NaN) })), ...own.slice(Math.max(0, known))];
   }
 
   /** The shown minutes, one row for each snapshot. */
   rows() {
     const { series } = this;
-    const columns = ["time", series.type === "timer" ? "count" : "value", ...(series.past.length > 0 ? QUANTILES : [])];
+    const columns = ["time", series.type === "timer" ? "count" : "value", ...(series.past.length > 0 ? IDS : [])];
     const number = (value) => (Number.isFinite(value) ? value : null);
     const rows = this.points().map(({ time, count, past }) => [new Date(time).toISOString(), number(count), ...past.map(number)]);
     return { columns, rows };
@@ -151,12 +161,11 @@ export class Detail {
     if (series.type === "timer") {
       const mean = series.count > 0 && series.sum !== null ? series.sum / series.count : null;
       shown.push(["rate /s", rate(series.rate)], ["errors", share(series.errors)], ["mean", quantity(mean, series.unit)]);
-      for (const id of QUANTILES) shown.push([id, quantity(series.quantiles?.[id], series.unit), series.quantiles?.[id]]);
-      const sorted = this.values?.toSorted((one, other) => one - other) ?? [];
-      for (const [id, q] of [["p99.9", 0.999], ["max", 1]]) shown.push([id, quantity(percentile(sorted, q), series.unit)]);
+      const quantiles = IDS.map((id) => [QUANTILES[id], quantity(series.quantiles?.[id], series.unit), series.quantiles?.[id]]);
+      shown.push(...quantiles);
       shown.push(["window", plain(series.window)]);
-      const past = QUANTILES.map((_, which) => points.map(({ past: { [which]: value } }) => (Number.isNaN(value) || (this.log && value <= 0) ? null : value)));
-      this.quantiles.set([times, ...past], QUANTILES.map((id) => `${id} ${quantity(series.quantiles?.[id], series.unit)}`).join(", "));
+      const past = IDS.map((_, which) => points.map(({ past: { [which]: value } }) => (Number.isNaN(value) || (this.log && value <= 0) ? null : value)));
+      this.quantiles.set([times, ...past], quantiles.map(([title, text]) => `${title} ${text}`).join(", "));
     } else {
       shown[0][0] = series.type === "gauge" ? "value" : "total";
       if (series.type === "counter") shown.push(["rate /s", rate(series.rate)]);
@@ -164,14 +173,13 @@ export class Detail {
     this.numbers.replaceChildren(...shown.map(([name, text, exact]) => {
       const value = element("dd", { textContent: text });
       if (exact !== undefined && exact !== null) value.title = String(exact);
-      if (QUANTILES.includes(name) && value.title) value.dataset.value = value.title;
       return element("div", {}, element("dt", { textContent: name }), value);
     }));
     const rates = points.map(({ count }, index) => {
       if (series.type === "gauge") return Number.isNaN(count) ? null : count;
-      if (index === 0) return null;
-      const grown = count - points[index - 1].count;
-      return Number.isFinite(grown) ? Math.max(0, grown) / (times[index] - times[index - 1]) : null;
+      const before = times.findLastIndex((time, at) => at < index && time <= times[index] - MIN_SPAN);
+      const grown = count - points[before]?.count;
+      return Number.isFinite(grown) ? Math.max(0, grown) / (times[index] - times[before]) : null;
     });
     this.rates.set([times, rates], series.type === "gauge" ? plain(series.count) : `${rate(series.rate)} per second`);
   }

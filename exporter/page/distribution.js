@@ -1,13 +1,6 @@
-// The numbers of a window: percentiles, and how many values are in which range.
+// The distribution of a window: how many values are in which range.
 
 const RANGES = 40;
-
-/** The percentile of values, interpolated as by the exporter. */
-export function percentile(sorted, q) {
-  if (sorted.length === 0) return null;
-  const at = (sorted.length - 1) * q, low = Math.floor(at);
-  return sorted[low] + ((sorted[low + 1] ?? sorted[low]) - sorted[low]) * (at - low);
-}
 
 /**
  * Ranges of equal ratio, for durations of several orders of magnitude. Zeros, which are in no such

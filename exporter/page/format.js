@@ -23,6 +23,7 @@ export function quantity(value, unit) {
 }
 
 function scaled(value, scales) {
+  if (value === 0) return `0 ${scales.find(([scale]) => scale === 1)[1]}`;
   // A value that rounds up to the next unit is shown in it: not `1000 ms`.
   const [scale, name] = scales.find(([least]) => value >= least * 0.9995) ?? scales.at(-1);
   const number = value / scale;

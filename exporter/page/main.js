@@ -3,7 +3,8 @@
 import { Detail } from "./detail.js";
 import { button, element } from "./element.js";
 import { clock, plain, rate } from "./format.js";
-import { EVERY, Store } from "./store.js";
+import { METRIC } from "./group.js";
+import { INTERVAL, Store } from "./store.js";
 import { COLUMNS, Table } from "./table.js";
 
 /** How long a reconnection is reported. */
@@ -13,6 +14,7 @@ const table = new Table(store, (series) => { location.hash = address(series); },
 const detail = new Detail(store, () => { location.hash = ""; }, remember);
 const byId = (id) => document.getElementById(id);
 const state = byId("state"), search = byId("search"), pause = byId("pause"), help = byId("help");
+const group = byId("group"), fold = byId("fold");
 let paused = false;
 /** The time of the lost connection, the message of its return, and the end of that message. */
 let lostAt = null, returned = { text: "", until: 0 };
@@ -35,6 +37,8 @@ function remember() {
   const query = new URLSearchParams(location.search);
   const set = (name, value, usual) => (value === usual ? query.delete(name) : query.set(name, value));
   set("q", table.needle, "");
+  set("group", table.group, "");
+  set("closed", table.closed ? "1" : "0", "0");
   set("sort", `${down ? "-" : ""}${column.id}`, "-p99");
   set("range", String(detail.minutes), "5");
   set("log", detail.log ? "1" : "0", "0");
@@ -45,6 +49,8 @@ function remember() {
 function restore() {
   const query = new URLSearchParams(location.search);
   search.value = table.needle = query.get("q") ?? "";
+  table.group = query.get("group") ?? "";
+  table.closed = query.get("closed") === "1";
   const [, minus, id] = /^(-?)(\w+)$/.exec(query.get("sort") ?? "-p99") ?? [];
   const column = COLUMNS.find((one) => one.id === id);
   if (column) table.sort = { column, down: minus === "-" };
@@ -60,14 +66,14 @@ async function fetched(path) {
   return answer.json();
 }
 
-function say(text, bad) {
+function setState(text, bad) {
   // Screen readers read each change aloud: set only a new text.
   if (state.textContent !== text) state.textContent = text;
   state.classList.toggle("bad", bad);
 }
 
 /** The host, the directory and the version, in the header and the title. */
-async function about() {
+async function showAbout() {
   try {
     const { host, directory, version, surfaces } = await fetched("about.json");
     const parts = [host, directory, surfaces.join(", "), `Ictus ${version}`].filter(Boolean);
@@ -78,23 +84,23 @@ async function about() {
   }
 }
 
-async function look() {
+async function refresh() {
   try {
     const now = Date.now();
-    store.saw(await fetched("snapshot.json"), now);
+    store.add(await fetched("snapshot.json"), now);
     if (lostAt !== null) {
       returned = { text: ` Connected again at ${clock(now)}; nothing was read since ${clock(lostAt)}.`, until: now + RECONNECTED };
       lostAt = null;
-      about();
+      showAbout();
     }
     delete document.body.dataset.stale;
-    say(`${plain(store.series.size)} series of ${plain(store.health.live_segments)} live and ${plain(store.health.dead_segments)} dead workers.${now < returned.until ? returned.text : ""}`, false);
-    document.body.dataset.looks = String(store.looks);
+    setState(`${plain(store.series.size)} series of ${plain(store.health.live_segments)} live and ${plain(store.health.dead_segments)} dead workers.${now < returned.until ? returned.text : ""}`, false);
+    document.body.dataset.snapshots = String(store.snapshots);
     await draw();
   } catch (error) {
     lostAt ??= store.time ?? Date.now();
     document.body.dataset.stale = clock(lostAt);
-    say(`Not connected since ${clock(lostAt)}, and the numbers are of then. Trying again. (${error.message})`, true);
+    setState(`Not connected since ${clock(lostAt)}, and the numbers are of then. Trying again. (${error.message})`, true);
   }
 }
 
@@ -104,6 +110,7 @@ async function draw() {
   else detail.update();
   table.selected = series?.key ?? null;
   table.update();
+  offerGroups();
   overview();
   if (series?.type === "timer") {
     const query = new URLSearchParams([["origin", series.origin], ["name", series.recorded], ...Object.values(series.recordedLabels).map((value) => ["label", value])]);
@@ -114,6 +121,18 @@ async function draw() {
     const { values } = await fetched(`window.json?${query}`);
     if (detail.series === series) detail.window(values);
   }
+}
+
+/** Offers the metric and the labels to group by, those of the most series first. */
+function offerGroups() {
+  const labels = [...store.labels].sort(([, one], [, other]) => other - one).map(([label]) => label);
+  if (table.group && table.group !== METRIC && !labels.includes(table.group)) labels.push(table.group);
+  const offered = [["", "none"], [METRIC, "metric"], ...labels.map((label) => [label, label])];
+  // An open list stays open: it changes only if there is another label.
+  if (group.options.length !== offered.length) group.replaceChildren(...offered.map(([value, textContent]) => element("option", { value, textContent })));
+  group.value = table.group;
+  fold.hidden = table.group === "";
+  fold.textContent = table.closed ? "Open groups" : "Close groups";
 }
 
 function overview() {
@@ -149,7 +168,7 @@ function toggle() {
   paused = !paused;
   pause.setAttribute("aria-pressed", String(paused));
   pause.textContent = paused ? "Resume" : "Pause";
-  if (!paused) look();
+  if (!paused) refresh();
 }
 
 function toggleHelp() {
@@ -158,6 +177,8 @@ function toggleHelp() {
   help.setAttribute("aria-expanded", String(!keys.hidden));
 }
 
+group.addEventListener("change", () => { table.groupBy(group.value); offerGroups(); remember(); });
+fold.addEventListener("click", () => { table.fold(!table.closed); offerGroups(); remember(); });
 pause.addEventListener("click", toggle);
 help.addEventListener("click", toggleHelp);
 search.addEventListener("input", () => find(search.value));
@@ -170,6 +191,7 @@ addEventListener("keydown", (event) => {
   }
   if (event.target.matches?.("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/") search.focus();
+  else if (event.key === "g") group.focus();
   else if (event.key === "p") toggle();
   else if (event.key === "?") toggleHelp();
   else if (detail.series && ["l", "y", "[", "]"].includes(event.key)) detail.key(event.key);
@@ -177,13 +199,13 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-async function forever() {
+async function run() {
   for (;;) {
     // A page in the background requests nothing.
-    if (!paused && !document.hidden) await look();
-    await new Promise((done) => setTimeout(done, EVERY));
+    if (!paused && !document.hidden) await refresh();
+    await new Promise((done) => setTimeout(done, INTERVAL));
   }
 }
 restore();
-about();
-forever();
+showAbout();
+run();

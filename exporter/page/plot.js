@@ -3,21 +3,24 @@
 import { element } from "./element.js";
 import { clock, isMissing } from "./format.js";
 
-const COLOURS = { light: ["#7a8699", "#3d8f5f", "#b58900", "#d2691e", "#c2255c"], dark: ["#8fa0b8", "#63c48b", "#e0b94a", "#ff9f5a", "#ff7aa8"] };
+const COLOURS = { light: ["#7a8699", "#3d8f5f", "#b58900", "#d2691e", "#c2255c", "#7c3aed", "#1c2330"], dark: ["#8fa0b8", "#63c48b", "#e0b94a", "#ff9f5a", "#ff7aa8", "#b794ff", "#e4e8ee"] };
 const HEIGHT = 170;
 
 export class Plot {
   /**
    * `lines` are the legends; `text` writes a value. `ranges` returns the ranges of a distribution, if
-   * the chart has bars instead of times.
+   * the chart has bars instead of times. `hidden` are the legends of lines that the user has hidden; the
+   * chart changes it.
    */
-  constructor(figures, title, lines, text, { dark, log, ranges, rangeText }) {
+  constructor(figures, title, lines, text, { dark, log, ranges, rangeText, hidden = new Set() }) {
     const style = getComputedStyle(document.documentElement);
     const colours = COLOURS[dark ? "dark" : "light"];
     this.title = title;
     this.room = element("div");
     this.room.setAttribute("role", "img");
-    figures.append(element("figure", {}, element("figcaption", { textContent: title }), this.room));
+    const figure = element("figure", {}, element("figcaption", { textContent: title }), this.room);
+    figures.append(figure);
+    this.labels = [];
     const axis = { stroke: style.getPropertyValue("--faint"), grid: { stroke: style.getPropertyValue("--line"), width: 1 }, size: 70 };
     const from = (at) => ranges?.()[Math.round(at)];
     const last = (plot, line) => plot.data[line].findLast((value) => value !== null && value !== undefined);
@@ -28,11 +31,22 @@ export class Plot {
         // From zero, so that a line that looks twice as high is; a logarithmic scale has no zero.
         y: log ? { distr: 3 } : { range: (_, low, high) => [Math.min(0, low ?? 0), 1.1 * (high || 1)] },
       },
+      // To the right, half of the last time under the axis.
+      padding: [null, 28, null, null],
       cursor: { y: false },
+      // Outside of the image, because its labels are buttons.
+      legend: { mount: (_, legend) => figure.append(legend) },
+      hooks: {
+        setSeries: [(plot, line, { show }) => {
+          if (show === undefined) return;
+          hidden[show ? "delete" : "add"](lines[line - 1]);
+          if (this.labels[line]) this.labels[line].ariaPressed = String(show);
+        }],
+      },
       axes: [
         ranges
           ? { ...axis, size: 30, space: 90, incrs: [1, 2, 5, 10, 20], values: (_, all) => all.map((at) => (Number.isInteger(at) && from(at) ? rangeText(from(at).from) : "")) }
-          : { ...axis, size: 30, space: 80, values: (_, all) => all.map((value) => clock(value * 1000)) },
+          : { ...axis, size: 30, space: 60, values: (_, all) => all.map((value) => clock(value * 1000)) },
         { ...axis, values: (_, all) => all.map((value) => (value === null ? "" : text(value))) },
       ],
       series: [
@@ -40,7 +54,7 @@ export class Plot {
           ? { label: "range", value: (plot, at) => (isMissing(at) || !from(at) ? "all" : `${rangeText(from(at).from)} – ${rangeText(from(at).to)}`) }
           : { label: "at", value: (plot, value) => (isMissing(value) ? "now" : clock(value * 1000)) },
         ...lines.map((label, index) => ({
-          label, stroke: colours[lines.length === 1 ? 1 : index], width: 1.5, points: { show: false }, spanGaps: false,
+          label, stroke: colours[lines.length === 1 ? 1 : index], width: 1.5, show: !hidden.has(label), ...(label === "max" ? { dash: [4, 3] } : {}), points: { show: false }, spanGaps: false,
           ...(ranges ? { paths: uPlot.paths.bars({ size: [0.9, 80] }), fill: `${colours[1]}88` } : {}),
           // Without a pointer over the chart: the newest value, or the sum of a distribution.
           value: (plot, value, line, at) => {
@@ -51,6 +65,16 @@ export class Plot {
         })),
       ],
     }, [[], ...lines.map(() => [])], this.room);
+    if (lines.length === 1) return;
+    this.labels = [...figure.querySelectorAll(".u-label")];
+    lines.forEach((line, index) => {
+      const label = Object.assign(this.labels[index + 1], { tabIndex: 0, role: "button", ariaPressed: String(!hidden.has(line)) });
+      label.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        label.click();
+      });
+    });
   }
 
   fit() {

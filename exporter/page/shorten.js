@@ -123,11 +123,19 @@ export function labels(rows, varying, room) {
     const kept = all.filter((label) => varying.get(series.name)?.has(label));
     return kept.length > 0 ? kept : all;
   };
-  const shown = rows.map((series) => {
-    if (width(series.text) <= room) return series.text;
+  // The forms of a row, the longest first. Rows of one metric have the same form, to be comparable.
+  const forms = rows.map((series) => {
+    if (series.isGroup) return [series.text];
     const pairs = needed(series).map((label) => `${label}=${series.labels[label]}`).join(" ");
-    return width(pairs) <= room ? pairs : values(needed(series).map((label) => series.labels[label]), room);
+    return [series.text, pairs, values(needed(series).map((label) => series.labels[label]), room)];
   });
+  const form = new Map();
+  rows.forEach(({ name, isGroup }, row) => {
+    if (isGroup) return;
+    const fitting = forms[row].findIndex((text) => width(text) <= room);
+    form.set(name, Math.max(form.get(name) ?? 0, fitting < 0 ? 2 : fitting));
+  });
+  const shown = rows.map(({ name, isGroup }, row) => forms[row][isGroup ? 0 : form.get(name)]);
   const full = rows.map((series) => Object.values(series.labels).join(" "));
   for (const row of alike(rows, shown, full)) shown[row] = values(needed(rows[row]).map((label) => differing(rows, rows[row], label)), room);
   const separated = names(full, room);

@@ -1,10 +1,13 @@
 // The last snapshot, and the snapshots of the last minutes.
 
+import { failed } from "./group.js";
 import { parse, selector } from "./search.js";
 
-export const QUANTILES = ["p50", "p75", "p90", "p95", "p99"];
+/** The quantiles of a window by their names in a snapshot, and as people write them. */
+export const QUANTILES = { p50: "p50", p75: "p75", p90: "p90", p95: "p95", p99: "p99", p999: "p99.9", max: "max" };
+const IDS = Object.keys(QUANTILES);
 /** Milliseconds between two snapshots. */
-export const EVERY = 2000;
+export const INTERVAL = 2000;
 /** Snapshots that are kept: a quarter of an hour, or five minutes of very many series. */
 const KEPT = 450;
 const KEPT_OF_MANY = 150;
@@ -13,7 +16,7 @@ const MANY = 1500;
 const LATELY = 5;
 const MINUTE = 30;
 /** Label values that are no failures. */
-const WELL = /^(success|completed|ok|2\d\d|3\d\d)$/i;
+const SUCCESS = /^(success|completed|ok|2\d\d|3\d\d)$/i;
 
 /** One series and its history: rings, so that thousands of them fit. */
 class Series {
@@ -33,12 +36,14 @@ class Series {
     this.search = [...this.shown.map(({ name }) => name), this.recorded, this.text].join(" ").toLowerCase();
     this.rate = null;
     this.errors = null;
+    /** Failures and successes of the operation: of the last minute, and of all time. */
+    this.outcomes = null;
     this.counts = new Float64Array(kept).fill(NaN);
-    this.past = this.type === "timer" ? QUANTILES.map(() => new Float32Array(kept).fill(NaN)) : [];
+    this.past = this.type === "timer" ? IDS.map(() => new Float32Array(kept).fill(NaN)) : [];
     // Failures and successes are the same series but for the status.
     const values = this.recordedLabels;
-    this.group = "status" in values ? `${this.origin} ${this.recorded} ${JSON.stringify({ ...values, status: "" })}` : null;
-    this.fails = this.group !== null && !WELL.test(values.status);
+    this.operation = "status" in values ? `${this.origin} ${this.recorded} ${JSON.stringify({ ...values, status: "" })}` : null;
+    this.isFailure = this.operation !== null && !SUCCESS.test(values.status);
   }
 
   /** The names of the metric besides the first. */
@@ -63,7 +68,7 @@ class Series {
     this.window = seen.window ?? null;
     this.quantiles = seen.quantiles ?? null;
     this.counts[at] = this.count;
-    this.past.forEach((ring, which) => { ring[at] = seen.quantiles?.[QUANTILES[which]] ?? NaN; });
+    this.past.forEach((ring, which) => { ring[at] = seen.quantiles?.[IDS[which]] ?? NaN; });
   }
 
   /** The series in this snapshot is not known. */
@@ -73,8 +78,8 @@ class Series {
   }
 
   /** How much it has grown in the last snapshots, and in how many seconds. */
-  grown(times, at, looks) {
-    for (let back = looks; back > 0; back--) {
+  grown(times, at, snapshots) {
+    for (let back = snapshots; back > 0; back--) {
       const before = (at - back + this.kept) % this.kept;
       if (Number.isFinite(this.counts[before]) && Number.isFinite(times[before])) {
         return [Math.max(0, this.count - this.counts[before]), (times[at] - times[before]) / 1000];
@@ -89,8 +94,10 @@ export class Store {
     this.series = new Map();
     /** By metric, the labels that have several values. */
     this.varying = new Map();
+    /** The number of series that have a label, by its name. */
+    this.labels = new Map();
     this.kept = null;
-    this.looks = 0;
+    this.snapshots = 0;
     this.health = null;
     /** When the last snapshot was received. */
     this.time = null;
@@ -98,21 +105,21 @@ export class Store {
 
   /** Reserves the place of a snapshot. */
   next(time) {
-    const at = this.looks % this.kept;
-    this.looks += 1;
+    const at = this.snapshots % this.kept;
+    this.snapshots += 1;
     this.times[at] = time;
     return at;
   }
 
   /** Stores a snapshot. */
-  saw(snapshot, time) {
+  add(snapshot, time) {
     if (this.kept === null) {
       const count = snapshot.families.reduce((sum, family) => sum + family.series.length, 0);
       this.kept = count > MANY ? KEPT_OF_MANY : KEPT;
       this.times = new Float64Array(this.kept).fill(NaN);
     }
     // After a pause or an interruption, the lines have a gap.
-    if (this.time !== null && time - this.time > 2.5 * EVERY) this.gap(this.time + EVERY);
+    if (this.time !== null && time - this.time > 2.5 * INTERVAL) this.gap(this.time + INTERVAL);
     const at = this.at = this.next(time);
     this.time = time;
     this.health = snapshot.health;
@@ -138,8 +145,9 @@ export class Store {
     for (const series of this.series.values()) series.miss(at);
   }
 
-  /** Notes which labels of a metric have several values. */
+  /** Counts the labels of a new series, and notes which labels of its metric have several values. */
   compare(series) {
+    for (const label of Object.keys(series.labels)) this.labels.set(label, (this.labels.get(label) ?? 0) + 1);
     let known = this.varying.get(series.name);
     if (!known) {
       this.varying.set(series.name, known = new Set());
@@ -149,24 +157,19 @@ export class Store {
   }
 
   derive() {
-    const groups = new Map();
+    const operations = new Map();
     for (const series of this.series.values()) {
       const grown = series.type === "gauge" ? null : series.grown(this.times, this.at, LATELY);
       series.rate = grown && grown[1] > 0 ? grown[0] / grown[1] : null;
-      if (series.group === null) continue;
+      if (series.operation === null) continue;
       const lately = series.grown(this.times, this.at, MINUTE);
-      const group = groups.get(series.group) ?? { lately: [0, 0], ever: [0, 0] };
-      const of = series.fails ? 0 : 1;
-      group.lately[of] += lately ? lately[0] : 0;
-      group.ever[of] += series.count;
-      groups.set(series.group, group);
+      series.outcomes = operations.get(series.operation) ?? { lately: [0, 0], ever: [0, 0] };
+      const which = series.isFailure ? 0 : 1;
+      series.outcomes.lately[which] += lately ? lately[0] : 0;
+      series.outcomes.ever[which] += series.count;
+      operations.set(series.operation, series.outcomes);
     }
-    // Of the last minute; of all time if nothing happened in it.
-    const part = ([failed, well]) => (failed + well > 0 ? failed / (failed + well) : null);
-    for (const series of this.series.values()) {
-      const group = series.group === null ? null : groups.get(series.group);
-      series.errors = group ? part(group.lately) ?? part(group.ever) : null;
-    }
+    for (const series of this.series.values()) series.errors = series.outcomes && failed([series.outcomes]);
   }
 
   /** The series that match a search, and why a part of it matches nothing. */
@@ -177,8 +180,8 @@ export class Store {
 
   /** The places of the rings in the last minutes, oldest first. */
   order(minutes) {
-    const known = Math.min(this.looks, this.kept ?? 0);
-    const all = Array.from({ length: known }, (_, index) => (this.looks - known + index) % this.kept);
+    const known = Math.min(this.snapshots, this.kept ?? 0);
+    const all = Array.from({ length: known }, (_, index) => (this.snapshots - known + index) % this.kept);
     return all.filter((at) => this.times[at] >= (this.time ?? 0) - minutes * 60000);
   }
 }

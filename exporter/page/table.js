@@ -1,6 +1,7 @@
 // All series as a grid of which only the rows in sight exist, so that thousands cost no more than a screenful.
 
 import { isMissing, plain, quantity, rate, share, short } from "./format.js";
+import { groups } from "./group.js";
 import * as shorten from "./shorten.js";
 
 /** As the style sheet's `--row`, and that of cards on narrow screens. */
@@ -13,6 +14,9 @@ const NUMBER = 98;
 const TEXT = 330;
 /** The padding of a cell, on both sides. */
 const PADDING = 16;
+/** How much wider bold text is at most, and the mark of a group before its name. */
+const BOLD = 1.15;
+const MARKER = 20;
 /** Rows beyond both ends of what is in sight. */
 const MORE = 6;
 
@@ -34,7 +38,8 @@ function shownCount(series) {
 function quantile(id, priority) {
   const of = (series) => series.quantiles?.[id] ?? null;
   // Bytes are neither slower nor faster than a duration: they come after all durations.
-  return { id, title: id, priority, of, rank: (series) => (series.unit === "seconds" ? 0 : 1), show: (series) => quantity(of(series), series.unit) };
+  const full = (series) => (series.isGroup && !isMissing(of(series)) ? `the greatest ${id} of ${series.text}` : "");
+  return { id, title: id, priority, of, rank: (series) => (series.unit === "seconds" ? 0 : 1), show: (series) => quantity(of(series), series.unit), full };
 }
 
 export class Table {
@@ -45,7 +50,14 @@ export class Table {
     this.changed = changed;
     this.sort = { column: COLUMNS.find(({ id }) => id === "p99"), down: true };
     this.needle = "";
+    /** The label by whose values series are grouped; empty for no groups. */
+    this.group = "";
+    /** Whether groups are closed, and the keys of those that are not as the others. */
+    this.closed = false;
+    this.exceptions = new Set();
+    /** The series that match the search, and with the groups: what the rows show. */
     this.shown = [];
+    this.items = [];
     this.error = null;
     this.active = null;
     this.selected = null;
@@ -82,22 +94,63 @@ export class Table {
     this.update();
   }
 
-  /** Sorts and filters again. */
-  update() {
+  /** Groups by a label, and opens all groups. */
+  groupBy(label) {
+    this.group = label;
+    this.fold(false);
+  }
+
+  /** Closes all groups, or opens them. */
+  fold(closed) {
+    this.closed = closed;
+    this.exceptions.clear();
+    this.rows.scrollTop = 0;
+    this.update();
+  }
+
+  isClosed(group) {
+    return this.closed !== this.exceptions.has(group.key);
+  }
+
+  /** Opens a series, or opens and closes a group. */
+  choose(item) {
+    this.active = item.key;
+    if (!item.isGroup) {
+      this.open(item);
+      return;
+    }
+    if (!this.exceptions.delete(item.key)) this.exceptions.add(item.key);
+    this.update();
+  }
+
+  /** Series or groups in the chosen order. */
+  ordered(items) {
     const { column, down } = this.sort;
-    const { found, error } = this.store.find(this.needle);
-    this.error = error;
-    // Series without a value come last in both directions.
+    // Those without a value come last in both directions.
     const sign = down ? -1 : 1;
     const rank = column.rank ?? (() => 0);
     const compare = column.text
       ? (one, other) => sign * one[1].localeCompare(other[1])
       : (one, other) => one[2] - other[2] || sign * (one[1] - other[1]);
-    const keyed = found.map((series) => [series, column.of(series), rank(series)]);
+    // Groups have no labels to be sorted by.
+    const of = (item) => (column.text && item.isGroup ? item.name : column.of(item));
+    const keyed = items.map((item) => [item, of(item), rank(item)]);
     const valued = keyed.filter(([, value]) => !isMissing(value)).sort(compare);
     const rest = keyed.filter(([, value]) => isMissing(value));
-    this.shown = [...valued, ...rest].map(([series]) => series);
-    this.grid.setAttribute("aria-rowcount", String(this.shown.length + 1));
+    return [...valued, ...rest].map(([item]) => item);
+  }
+
+  /** Filters, groups and sorts again. */
+  update() {
+    const { column, down } = this.sort;
+    const { found, error } = this.store.find(this.needle);
+    this.error = error;
+    this.shown = this.ordered(found);
+    this.items = this.group === ""
+      ? this.shown
+      : this.ordered(groups(this.shown, this.group)).flatMap((group) => (this.isClosed(group) ? [group] : [group, ...group.members]));
+    this.grid.setAttribute("role", this.group === "" ? "grid" : "treegrid");
+    this.grid.setAttribute("aria-rowcount", String(this.items.length + 1));
     this.heads.forEach((cell, index) => {
       const sorted = COLUMNS[index] === column;
       cell.setAttribute("aria-sort", sorted ? (down ? "descending" : "ascending") : "none");
@@ -122,17 +175,19 @@ export class Table {
       this.visible = COLUMNS.filter(({ id }) => ids.includes(id));
       this.labelsWidth = width - PADDING;
       // Names on cards are bold.
-      this.nameWidth = 0.9 * this.labelsWidth;
+      this.nameWidth = this.labelsWidth / BOLD;
+      this.groupWidth = this.nameWidth - MARKER;
       return;
     }
     const numbers = COLUMNS.filter(({ text }) => !text).sort((one, other) => (other === sorted) - (one === sorted) || one.priority - other.priority);
     const kept = numbers.slice(0, Math.max(1, Math.floor((width - TEXT) / NUMBER)));
     this.visible = COLUMNS.filter((column) => column.text || kept.includes(column));
     const room = width - kept.length * NUMBER;
-    const natural = Math.max(80, ...rows.map((series) => shorten.width(series.name))) + PADDING + 8;
+    const natural = Math.max(80, ...rows.map(({ name, isGroup }) => (isGroup ? BOLD * shorten.width(name) + MARKER : shorten.width(name)))) + PADDING + 8;
     const labels = Math.max(80, ...rows.map((series) => shorten.width(series.text))) + PADDING;
     const name = Math.floor(Math.min(natural, Math.max(room * 0.45, room - labels)));
     this.nameWidth = name - PADDING;
+    this.groupWidth = (this.nameWidth - MARKER) / BOLD;
     this.labelsWidth = room - name - PADDING;
     this.grid.style.setProperty("--columns", `${name}px minmax(0, 1fr) repeat(${kept.length}, ${NUMBER}px)`);
   }
@@ -141,14 +196,14 @@ export class Table {
     // Columns depend on the rows, and rows on the height of one.
     const height = this.rows.clientWidth < NARROW ? CARD : ROW;
     const first = Math.max(0, Math.floor(this.rows.scrollTop / height) - MORE);
-    const last = Math.min(this.shown.length, Math.ceil((this.rows.scrollTop + this.rows.clientHeight) / height) + MORE);
+    const last = Math.min(this.items.length, Math.ceil((this.rows.scrollTop + this.rows.clientHeight) / height) + MORE);
     const focused = this.room.contains(document.activeElement);
-    const inSight = this.shown.slice(first, last);
+    const inSight = this.items.slice(first, last);
     this.layout(inSight);
-    this.room.style.height = `${this.shown.length * height}px`;
+    this.room.style.height = `${this.items.length * height}px`;
     this.heads.forEach((cell, index) => { cell.hidden = !this.visible.includes(COLUMNS[index]); });
     const texts = {
-      name: shorten.names(inSight.map((series) => series.name), this.nameWidth),
+      name: this.names(inSight),
       labels: shorten.labels(inSight, this.store.varying, this.labelsWidth),
     };
     const tabbable = inSight.some((series) => series.key === this.active) ? this.active : inSight[0]?.key;
@@ -161,6 +216,9 @@ export class Table {
       row.style.transform = `translateY(${(first + index) * height}px)`;
       row.setAttribute("aria-rowindex", String(first + index + 2));
       row.setAttribute("aria-selected", String(series.key === this.selected));
+      row.ariaLevel = this.group === "" ? null : series.isGroup ? "1" : "2";
+      row.ariaExpanded = series.isGroup ? String(!this.isClosed(series)) : null;
+      row.classList.toggle("group", series.isGroup === true);
       row.tabIndex = series.key === tabbable ? 0 : -1;
       COLUMNS.forEach((column, at) => {
         const cell = row.children[at];
@@ -169,11 +227,17 @@ export class Table {
         if (cell.textContent !== text) cell.textContent = text;
         const full = column.text ? column.of(series) : column.full?.(series) ?? "";
         if (cell.title !== full) cell.title = full;
-        if (column.text) cell.ariaLabel = full;
         if (column.id === "errors") cell.classList.toggle("bad", series.errors > 0);
       });
     });
     if (focused) this.pool.find((row) => !row.hidden && row.series.key === this.active)?.focus({ preventScroll: true });
+  }
+
+  /** The names of rows; those of groups are bold. */
+  names(items) {
+    const of = (isGroup, room) => shorten.names(items.filter((item) => isGroup === (item.isGroup === true)).map(({ name }) => name), room);
+    const series = of(false, this.nameWidth), groups = of(true, this.groupWidth);
+    return items.map(({ isGroup }) => (isGroup ? groups : series).shift());
   }
 
   row() {
@@ -186,7 +250,7 @@ export class Table {
       cell.dataset.title = column.title;
       row.append(cell);
     }
-    row.addEventListener("click", () => { this.active = row.series.key; this.open(row.series); });
+    row.addEventListener("click", () => this.choose(row.series));
     row.addEventListener("focus", () => { this.active = row.series.key; });
     this.room.append(row);
     return row;
@@ -195,12 +259,17 @@ export class Table {
   key(event) {
     const { height } = this;
     const page = Math.max(1, Math.floor(this.rows.clientHeight / height) - 1);
-    const at = this.shown.findIndex((series) => series.key === this.active);
-    const steps = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: this.shown.length - 1 };
-    if (event.key === "Enter" && at >= 0 && this.room.contains(event.target)) this.open(this.shown[at]);
-    else if (event.key in steps && this.shown.length > 0) {
-      const next = Math.min(this.shown.length - 1, Math.max(0, steps[event.key]));
-      this.active = this.shown[next].key;
+    const at = this.items.findIndex((item) => item.key === this.active);
+    const item = this.items[at];
+    const isInRow = item !== undefined && this.room.contains(event.target);
+    const steps = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: this.items.length - 1 };
+    // As in a tree: left closes a group, or goes from a series to its group; right opens a group.
+    if (event.key === "ArrowLeft" && isInRow && !item.isGroup) steps.ArrowLeft = this.items.findLastIndex((one, index) => index < at && one.isGroup);
+    if (event.key === "Enter" && isInRow) this.choose(item);
+    else if (isInRow && item.isGroup && event.key === (this.isClosed(item) ? "ArrowRight" : "ArrowLeft")) this.choose(item);
+    else if (event.key in steps && this.items.length > 0) {
+      const next = Math.min(this.items.length - 1, Math.max(0, steps[event.key]));
+      this.active = this.items[next].key;
       if (next * height < this.rows.scrollTop) this.rows.scrollTop = next * height;
       else if ((next + 1) * height > this.rows.scrollTop + this.rows.clientHeight) this.rows.scrollTop = (next + 1) * height - this.rows.clientHeight;
       this.draw();

@@ -94,6 +94,11 @@ fn long_duration(seconds: f64) -> String {
 
 /// Formats to three digits in the largest unit that is not greater than the value.
 fn scaled(value: f64, scales: &[(f64, &str)]) -> String {
+    if value == 0.0
+        && let Some((_, name)) = scales.iter().find(|(scale, _)| *scale == 1.0)
+    {
+        return format!("0 {name}");
+    }
     let smallest = scales[scales.len() - 1];
     // A value that rounds up to the next unit is shown in it: not `1000 ms`.
     let found = scales.iter().copied().find(|(scale, _)| value >= *scale * 0.9995);
@@ -102,7 +107,7 @@ fn scaled(value: f64, scales: &[(f64, &str)]) -> String {
     let digits = match scaled {
         // A number of bytes has no fraction, except for interpolated quantiles.
         _ if name == "B" => 0,
-        99.95.. | 0.0 => 0,
+        99.95.. => 0,
         9.995.. => 1,
         _ => 2,
     };
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn quantities_have_three_digits_and_a_unit() {
         for (value, unit, expected) in [
-            (0.0, Unit::Seconds, "0 ns"),
+            (0.0, Unit::Seconds, "0 s"),
             (0.000_000_25, Unit::Seconds, "250 ns"),
             (0.001_234, Unit::Seconds, "1.23 ms"),
             (0.5, Unit::Seconds, "500 ms"),

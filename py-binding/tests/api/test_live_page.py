@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -58,15 +60,15 @@ class Page:
     def open(self, fragment: str = "") -> None:
         self.browser.get("about:blank")
         self.browser.get(f"{self.address}/{fragment}")
-        self.wait(lambda: self.looks() > 0)
+        self.wait(lambda: self.snapshots() > 0)
 
     def wait(self, reached: Callable[[], Any]) -> Any:
         found = eventually(reached, bool)
         assert found, (self.text("state"), self.text("overview"))
         return found
 
-    def looks(self) -> int:
-        return int(self.browser.execute_script("return document.body.dataset.looks ?? 0"))
+    def snapshots(self) -> int:
+        return int(self.browser.execute_script("return document.body.dataset.snapshots ?? 0"))
 
     def text(self, name: str) -> str:
         return str(self.browser.find_element(By.ID, name).text)
@@ -75,7 +77,8 @@ class Page:
         """Returns the visible rows, from the top, with names and labels in full."""
         script = f"""return [...document.querySelectorAll("{ROWS}")]
             .sort((one, other) => one.ariaRowIndex - other.ariaRowIndex)
-            .map((row) => [...row.children].map((cell) => cell.ariaLabel ?? cell.textContent))"""
+            .map((row) => [...row.children].map(
+                (cell) => cell.className.includes("number") ? cell.textContent : cell.title))"""
         found: list[list[str]] = self.browser.execute_script(script)
         return found
 
@@ -138,9 +141,10 @@ def page(browser: webdriver.Chrome, registry: ictus.Registry) -> Iterator[Page]:
 
 def test_page_shows_the_values_that_prometheus_gets(page: Page) -> None:
     page.open("#user/job_seconds?" + urlencode({"job": "export", "status": "SUCCESS"}))
-    shown = page.wait(
+    shown: dict[str, str] = page.wait(
         lambda: page.browser.execute_script(
-            "return [...document.querySelectorAll('#detail dd')].map((value) => value.dataset.value ?? null)"
+            "return Object.fromEntries([...document.querySelectorAll('#detail .numbers div')]"
+            ".map((one) => [one.children[0].textContent, one.children[1].title]))"
         )
     )
     with urlopen(f"{page.address}/metrics") as answer:
@@ -154,7 +158,9 @@ def test_page_shows_the_values_that_prometheus_gets(page: Page) -> None:
         and "quantile" in sample.labels
     }
     assert len(wanted) == 5
-    assert [float(value) for value in shown if value is not None] == list(wanted.values())
+    assert [float(shown[f"p{100 * float(q):g}"]) for q in wanted] == list(wanted.values())
+    # The window has the values from 0.1 to 10.
+    assert [float(shown[name]) for name in ("p99.9", "max")] == pytest.approx([9.9901, 10])
     [row] = [row for row in page.rows() if row[1] == "job=export status=SUCCESS"]
     assert row == ["job_seconds", row[1], "100", NOTHING, "20.0 %", "5.05 s", "9.50 s", "9.90 s"]
 
@@ -163,9 +169,9 @@ def test_page_refreshes_by_itself(page: Page, registry: ictus.Registry) -> None:
     page.open()
     assert "4 series of 1 live and 0 dead workers" in page.text("state")
     mails = registry.counter("mails", "Mails sent.")
-    before = page.looks()
+    before = page.snapshots()
     mails.inc(3)
-    page.wait(lambda: page.looks() > before + 1)
+    page.wait(lambda: page.snapshots() > before + 1)
     [row] = [row for row in page.rows() if row[0] == "mails_total"]
     assert row[2] == "10"
     assert row[3] != NOTHING
@@ -196,6 +202,32 @@ def test_page_is_searched_and_sorted(page: Page) -> None:
     page.wait(lambda: [row[1] for row in page.rows()] == sorted(names, reverse=True))
 
 
+CASES = json.loads((TESTS.parents[1] / "exporter/tests/search_cases.json").read_text(encoding="utf-8"))
+
+
+def test_searches_find_the_series_of_the_shared_cases(page: Page) -> None:
+    """A test of the exporter reads the same cases, for `ictus top`."""
+    page.open()
+    script = """
+        const [snapshot, ids, searches, done] = arguments;
+        import("/page/store.js").then(({ Store }) => {
+            const store = new Store();
+            store.add({ health: {}, ...snapshot }, 0);
+            const all = [...store.series.values()];
+            done(searches.map((search) => {
+                const { found, error } = store.find(search);
+                return [found.map((series) => ids[all.indexOf(series)]), error !== null];
+            }));
+        }).catch((error) => done(String(error)));
+    """
+    cases = CASES["cases"]
+    searches = [case["search"] for case in cases]
+    found = page.browser.execute_async_script(script, CASES["snapshot"], CASES["series"], searches)
+    assert dict(zip(searches, found, strict=True)) == {
+        case["search"]: [case["found"], case.get("has_error", False)] for case in cases
+    }
+
+
 SEARCHES = {
     "mails_total": ["mails_total"],
     "mails{}": ["mails_total"],
@@ -220,6 +252,149 @@ def test_series_are_found_as_in_prometheus(page: Page) -> None:
         page.press(Keys.ESCAPE)
         page.wait(lambda: len(page.rows()) == 4)
         page.browser.execute_script("document.activeElement.blur()")
+
+
+def groups(page: Page) -> list[tuple[str, str, str, str]]:
+    """Returns the groups: names, numbers of series, counts, and the greatest p99 of each."""
+    return [(row[0], row[1], row[2], row[7]) for row in page.rows() if row[1].endswith(" series")]
+
+
+def test_series_are_grouped_by_metric_or_label(page: Page) -> None:
+    page.open()
+    chosen = page.browser.find_element(By.ID, "group")
+    options = [option.text for option in chosen.find_elements(By.TAG_NAME, "option")]
+    assert options == ["none", "metric", "job", "status"]
+    page.press("g")
+    page.press(Keys.ARROW_DOWN)
+    page.wait(lambda: len(groups(page)) == 2)
+    assert groups(page) == [
+        ("job_seconds", "3 series", "225", "9.90 s"),
+        ("mails_total", "1 series", "7", NOTHING),
+    ]
+    assert [row[0] for row in page.rows()] == ["job_seconds"] * 4 + ["mails_total"] * 2
+    page.press(Keys.ARROW_DOWN)
+    page.wait(lambda: len(groups(page)) == 3)
+    # Failures of an operation are those of all its series, and quantiles are the greatest.
+    assert groups(page) == [
+        ("job=export", "2 series", "125", "9.90 s"),
+        ("job=import", "1 series", "100", "99.0 ms"),
+        ("no job", "1 series", "7", NOTHING),
+    ]
+    [export] = [row for row in page.rows() if row[0] == "job=export"]
+    assert export[4] == "20.0 %"
+    page.browser.find_element(By.XPATH, "//button[starts-with(., 'Count')]").click()
+    page.wait(lambda: [name for name, *_ in groups(page)] == ["job=export", "job=import", "no job"])
+    page.browser.find_element(By.XPATH, "//button[starts-with(., 'Count')]").click()
+    page.wait(lambda: [name for name, *_ in groups(page)] == ["no job", "job=import", "job=export"])
+    page.browser.find_element(By.XPATH, "//button[.='Close groups']").click()
+    page.wait(lambda: len(page.rows()) == 3)
+    query = dict(parse_qsl(urlsplit(page.browser.current_url).query))
+    assert query == {"group": "job", "closed": "1", "sort": "count"}
+    page.open("?" + urlencode(query))
+    assert [row[0] for row in page.rows()] == ["no job", "job=import", "job=export"]
+
+
+def test_groups_of_several_metrics_have_no_sums(page: Page, registry: ictus.Registry) -> None:
+    registry.counter("job_retries", "", ["job"]).labels("export").inc(5)
+    page.open("?group=job")
+    assert groups(page) == [
+        ("job=export", "3 series", NOTHING, "9.90 s"),
+        ("job=import", "1 series", "100", "99.0 ms"),
+        ("no job", "1 series", "7", NOTHING),
+    ]
+
+
+def test_a_group_compares_durations_only_with_durations(page: Page) -> None:
+    page.open()
+    script = """
+        const [members, done] = arguments;
+        import("/page/group.js").then(({ groups }) => {
+            done(groups(members, "job").map(({ unit, quantiles }) => [unit, quantiles]));
+        }).catch((error) => done(String(error)));
+    """
+
+    def timer(name: str, unit: str, p99: float | None) -> dict[str, object]:
+        quantiles = None if p99 is None else {"p99": p99}
+        return {"name": name, "labels": {}, "type": "timer", "unit": unit, "quantiles": quantiles}
+
+    mixed = [timer("sizes", "bytes", 3000), timer("jobs", "seconds", 0.5), timer("polls", "seconds", 0.7)]
+    for members, expected in (
+        (mixed, ["seconds", {"p99": 0.7}]),
+        (mixed[:1], ["bytes", {"p99": 3000}]),
+        ([mixed[0], timer("jobs", "seconds", None)], ["bytes", {"p99": 3000}]),
+        ([timer("jobs", "seconds", None)], ["seconds", None]),
+    ):
+        assert page.browser.execute_async_script(script, members) == [expected], members
+
+
+def test_groups_are_opened_and_closed_by_keyboard(page: Page) -> None:
+    page.open("?group=job")
+    grid = page.browser.find_element(By.ID, "table")
+    assert grid.get_attribute("role") == "treegrid"
+    page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
+
+    def focused() -> tuple[str, str | None, str | None]:
+        row = page.browser.switch_to.active_element
+        name = row.find_elements(By.CSS_SELECTOR, ".labels")[0].get_attribute("title")
+        return str(name), row.get_attribute("aria-level"), row.get_attribute("aria-expanded")
+
+    assert focused() == ("2 series", "1", "true")
+    page.press(Keys.ARROW_DOWN)
+    page.press(Keys.ARROW_DOWN)
+    assert focused() == ("job=export status=FAILURE", "2", None)
+    page.press(Keys.ARROW_LEFT)
+    assert focused() == ("2 series", "1", "true")
+    page.press(Keys.ARROW_LEFT)
+    page.wait(lambda: focused() == ("2 series", "1", "false"))
+    assert len(page.rows()) == 5
+    page.press(Keys.ARROW_RIGHT)
+    page.wait(lambda: len(page.rows()) == 7)
+    page.press(Keys.ENTER)
+    page.wait(lambda: len(page.rows()) == 5)
+    assert "#" not in page.browser.current_url
+    page.press(Keys.ARROW_DOWN)
+    page.press(Keys.ARROW_DOWN)
+    page.press(Keys.ENTER)
+    page.wait(lambda: page.browser.current_url.endswith("#user/job_seconds?job=import&status=SUCCESS"))
+
+
+def test_lines_that_the_user_has_hidden_stay_hidden(page: Page) -> None:
+    page.open("#user/job_seconds?job=export&status=SUCCESS")
+    legends = "#detail figure:first-child .u-legend tr"
+    names = ["p50", "p75", "p90", "p95", "p99", "p99.9", "max"]
+
+    def hidden() -> list[str]:
+        lines = page.browser.find_elements(By.CSS_SELECTOR, f"{legends}.u-off th")
+        return [line.text.rstrip(":") for line in lines]
+
+    page.wait(lambda: page.browser.find_elements(By.CSS_SELECTOR, legends))
+    all_lines = page.browser.find_elements(By.CSS_SELECTOR, f"{legends} th")
+    assert [line.text.rstrip(":") for line in all_lines][1:] == names
+    all_lines[-1].click()
+    assert hidden() == ["max"]
+    page.browser.execute_script(f"document.querySelectorAll('{legends} .u-label')[1].focus()")
+    page.press(Keys.ENTER)
+    assert hidden() == ["p50", "max"]
+    assert page.browser.switch_to.active_element.get_attribute("aria-pressed") == "false"
+    page.press(Keys.SPACE)
+    # The charts are drawn again, in another range and scale.
+    page.press("]")
+    page.press("l")
+    assert hidden() == ["max"]
+
+
+def test_a_series_takes_the_whole_screen_of_a_phone(page: Page) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.open("#user/job_seconds?job=export&status=SUCCESS")
+    page.wait(lambda: page.browser.find_element(By.ID, "detail").is_displayed())
+    assert not page.browser.find_element(By.ID, "table").is_displayed()
+    script = "return innerHeight - document.getElementById('detail').getBoundingClientRect().bottom"
+    assert abs(page.browser.execute_script(script)) < 1
+    page.browser.find_element(By.XPATH, "//button[contains(., 'All series')]").click()
+    page.wait(lambda: len(page.rows()) == 4)
+    assert page.browser.find_element(By.ID, "table").is_displayed()
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_search_without_a_match_has_a_way_back(page: Page) -> None:
@@ -259,6 +434,7 @@ def test_a_series_is_copied_and_saved(page: Page) -> None:
     rows = saved_rows(page)
     assert rows[0]["count"] == "100"
     assert float(rows[0]["p99"]) == pytest.approx(9.901, rel=1e-3)
+    assert float(rows[0]["max"]) == pytest.approx(10)
 
 
 def saved_rows(page: Page) -> list[dict[str, str]]:
@@ -277,7 +453,9 @@ def test_history_begins_before_the_page_is_open(
 ) -> None:
     port = free_port()
     command = [sys.executable, "-m", "ictus", "serve", directory, "--listen", f"127.0.0.1:{port}"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server, contextlib.ExitStack() as cleanup:
+        # Also after a failure, because Popen waits for the end.
+        cleanup.callback(server.terminate)
         page = Page(browser, f"http://127.0.0.1:{port}")
         assert eventually(lambda: reachable(f"{page.address}/metrics"), bool)
         opened = datetime.now(timezone.utc)
@@ -287,8 +465,8 @@ def test_history_begins_before_the_page_is_open(
         first, *_, last = saved_rows(page)
         assert datetime.fromisoformat(first["time"].replace("Z", "+00:00")) < opened
         assert (first["count"], last["count"]) == ("100", "101")
+        assert (first["max"], last["max"]) == ("0.1", "5")
         browser.get("about:blank")
-        server.terminate()
     severe(browser)
 
 
@@ -305,6 +483,7 @@ SCREENS = {
     "all": "",
     "search": "?" + urlencode({"q": '{status="503"}'}),
     "series": "#user/job_seconds?job=export&status=SUCCESS",
+    "groups": "?group=status",
 }
 CLIPPED = """return [...document.querySelectorAll("#room [role=gridcell], dt, dd, h2, p, button")]
     .filter((one) => one.offsetParent && one.scrollWidth > one.clientWidth && one.clientWidth > 0)
@@ -387,13 +566,13 @@ def test_page_can_be_paused(page: Page) -> None:
     pause = page.browser.find_element(By.ID, "pause")
     page.press("p")
     page.wait(lambda: pause.get_attribute("aria-pressed") == "true")
-    seen = page.looks()
+    seen = page.snapshots()
     # Longer than the interval between two updates.
     page.browser.set_script_timeout(10)
     page.browser.execute_async_script("setTimeout(arguments[0], 4500)")
-    assert page.looks() <= seen + 1
+    assert page.snapshots() <= seen + 1
     pause.click()
-    page.wait(lambda: page.looks() > seen + 1)
+    page.wait(lambda: page.snapshots() > seen + 1)
 
 
 def test_labels_are_shown_as_text(page: Page, registry: ictus.Registry) -> None:
@@ -448,8 +627,8 @@ def test_page_reports_an_unreachable_server(browser: webdriver.Chrome, registry:
 def test_page_has_a_light_and_a_dark_theme(page: Page, scheme: str) -> None:
     page.colours(scheme)
     page.open("#user/job_seconds?job=export&status=SUCCESS")
-    seen = page.looks()
-    page.wait(lambda: page.looks() > seen + 2)
+    seen = page.snapshots()
+    page.wait(lambda: page.snapshots() > seen + 2)
     ground = page.browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
     page.shoot(f"series-{scheme}")
