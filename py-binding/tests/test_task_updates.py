@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import Any
 from unittest.mock import patch
 
@@ -126,7 +127,7 @@ def test_update_outside_a_runner_is_not_timed(update: Update, directory: str) ->
     async def nothing(*_: Any, **__: Any) -> None:
         pass
 
-    if asyncio.iscoroutinefunction(update.client.update_task):
+    if inspect.iscoroutinefunction(update.client.update_task):
         with patch.object(type(update.client), "update_task_with_http_info", nothing):
             asyncio.run(update.client.update_task(body=RESULT))
     else:

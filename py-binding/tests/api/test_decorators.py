@@ -25,9 +25,9 @@ PAUSE = 0.02
 
 
 def timing(registry: ictus.Registry, **labels: str) -> ictus.Timing:
-    found = registry.snapshot().timing("work_seconds", **labels)
-    assert found is not None
-    return found
+    measured = registry.snapshot().timing("work_seconds", **labels)
+    assert measured is not None
+    return measured
 
 
 def test_block_is_measured_whether_or_not_it_raises() -> None:
@@ -164,7 +164,7 @@ def test_coroutines_are_measured_until_they_are_done() -> None:
     async def all_at_once() -> list[int]:
         return await asyncio.gather(*(work(number) for number in range(20)))
 
-    assert asyncio.iscoroutinefunction(work)
+    assert inspect.iscoroutinefunction(work)
     assert asyncio.run(all_at_once()) == list(range(20))
     assert timing(registry).count == 20
     assert min(timing(registry).window) >= PAUSE * 0.99
@@ -277,7 +277,7 @@ def decorated(request: pytest.FixtureRequest) -> Any:
 
 
 def test_async_generators_receive_what_is_sent_thrown_and_closed(decorated: Any) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
 
     @decorated
     async def numbers(first: int) -> Any:
@@ -287,13 +287,13 @@ def test_async_generators_receive_what_is_sent_thrown_and_closed(decorated: Any)
                 try:
                     number = yield number
                 except KeyError as thrown:
-                    heard.append(thrown)
+                    received.append(thrown)
                     number = -1
                 if number is None:
                     return
                 await asyncio.sleep(0)
         finally:
-            heard.append("closed")
+            received.append("closed")
 
     async def use() -> None:
         running = numbers(1)
@@ -301,9 +301,9 @@ def test_async_generators_receive_what_is_sent_thrown_and_closed(decorated: Any)
         assert [await anext(running), await running.asend(7)] == [1, 7]
         thrown = KeyError("a")
         assert await running.athrow(thrown) == -1
-        assert heard == [thrown]
+        assert received == [thrown]
         await running.aclose()
-        assert heard == [thrown, "closed"]
+        assert received == [thrown, "closed"]
         with pytest.raises(StopAsyncIteration):
             await anext(running)
         running = numbers(2)
@@ -322,7 +322,7 @@ def test_async_generators_receive_what_is_sent_thrown_and_closed(decorated: Any)
             await running.athrow(StopAsyncIteration())
 
     asyncio.run(use())
-    assert heard.count("closed") == 6
+    assert received.count("closed") == 6
 
 
 def test_async_generator_that_ignores_its_close_is_reported(decorated: Any) -> None:

@@ -7,6 +7,7 @@ import copy
 import errno
 import inspect
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -24,19 +25,19 @@ PUBLIC = set(ictus.__all__) - {"__version__", "make_asgi_app", "make_wsgi_app", 
 
 def documented() -> dict[str, str]:
     """Returns the docstrings of the stub, by qualified name."""
-    found = {}
+    docstrings = {}
 
     def visit(node: Any, prefix: str) -> None:
         for inner in node.body:
             if isinstance(inner, (ast.ClassDef, ast.FunctionDef)) and not inner.name.startswith("__"):
                 name = prefix + inner.name
                 if doc := ast.get_docstring(inner):
-                    found[name] = doc
+                    docstrings[name] = doc
                 if isinstance(inner, ast.ClassDef):
                     visit(inner, f"{name}.")
 
     visit(ast.parse(STUB.read_text(encoding="utf-8")), "")
-    return {name: doc for name, doc in found.items() if name.partition(".")[0] in PUBLIC}
+    return {name: doc for name, doc in docstrings.items() if name.partition(".")[0] in PUBLIC}
 
 
 def test_help_at_run_time_equals_that_of_the_stub() -> None:
@@ -85,6 +86,8 @@ def test_help_of_the_package_shows_classes_functions_and_options() -> None:
     shown = subprocess.run(
         [sys.executable, "-c", "import ictus; help(ictus)"], check=True, capture_output=True, text=True
     ).stdout
+    # Since Python 3.13 each parameter of a long signature has its line.
+    shown = re.sub(r"\(\n *", "(", shown)
     for text in (
         "class Registry(",
         "class Timer(",
@@ -168,7 +171,7 @@ def raised(call: Any) -> BaseException:
 
 
 @pytest.mark.parametrize(
-    ("call", "kind", "said"),
+    ("call", "kind", "message"),
     [
         (
             lambda r: r.counter("jobs", "", "queue"),
@@ -219,10 +222,12 @@ def raised(call: Any) -> BaseException:
         ),
     ],
 )
-def test_errors_name_the_argument_and_its_valid_values(call: Any, kind: type[Exception], said: str) -> None:
+def test_errors_name_the_argument_and_its_valid_values(
+    call: Any, kind: type[Exception], message: str
+) -> None:
     error = raised(lambda: call(ictus.Registry()))
     assert type(error) is kind
-    assert said in str(error)
+    assert message in str(error)
 
 
 def test_errors_of_the_system_are_those_of_the_standard_library(tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ def ended(pid, seconds=10):
 
 def run(program: str, *arguments: str) -> str:
     """Runs a program, which must succeed and print nothing on standard error."""
-    command = [sys.executable, "-c", START + dedent(program), *arguments]
+    # Since version 3.12 Python warns of a fork while any thread runs, here of those of the server.
+    options = ("-W", "ignore:This process:DeprecationWarning")
+    command = [sys.executable, *options, "-c", START + dedent(program), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     return done.stdout
