@@ -78,7 +78,7 @@ def test_messages_of_existing_commits_are_checked(tmp_path: Path) -> None:
     git("init", "--quiet")
     for message in ("reader: mend the window", "Mend it"):
         git("commit", "--quiet", "--allow-empty", "--message", message)
-    command = [sys.executable, CHECK, "--log", "HEAD"]
+    command: list[str | Path] = [sys.executable, CHECK, "--log", "HEAD"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ROOT = TESTS.parents[1]
 CALLS = re.compile(
     # Lines of the level debug are for developers.
-    r"\blog::(?:error|warn|info)!\(|\blog_once::once\(|\.complain\(|\berrors\.recovered\(|\b_log_once\.warning\("
+    r"\blog::(?:error|warn|info)!\(|\blog_once::once\(|\.log_once\(|\berrors\.recovered\(|\b_log_once\.warning\("
     # Texts that are logged by another function.
     r"|\bself\.degrade\(\|\| \{|\bpub\(crate\) fn (?:left_out|conflict)\(\w+: &[^{]*\{"
     r"|\bfn cannot_make\([^{]*\{"
