@@ -236,8 +236,8 @@ class Stub:
 
     def definition(self, name: str) -> tuple[int, Any]:
         """Returns a task definition."""
-        found = self.definitions.get(name)
-        return (404, _error(404, f"No such task definition: {name}")) if found is None else (200, found)
+        entry = self.definitions.get(name)
+        return (404, _error(404, f"No such task definition: {name}")) if entry is None else (200, entry)
 
     def _queue(self, task_type: str) -> _Queue:
         """Returns the queue of a task type, created at its first use. The caller holds the lock."""

@@ -63,9 +63,9 @@ class Prometheus:
         """Returns the values of an instant query, grouped by these labels."""
         url = f"http://127.0.0.1:{self._port}/api/v1/query?{urlencode({'query': query})}"
         with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
-            found = json.load(answer)
-        assert found["status"] == "success", found
-        return dict(self._values(found["data"]["result"], by))
+            response = json.load(answer)
+        assert response["status"] == "success", response
+        return dict(self._values(response["data"]["result"], by))
 
     @staticmethod
     def _values(result: list[dict[str, Any]], by: Labels) -> Iterator[tuple[Labels, float]]:

@@ -100,16 +100,20 @@ def compare(
         return {way: _judged(run(changed, way, settings), alone) for way in activations}
 
 
-def _judged(found: Run, alone: Run) -> str:
-    if not found.completed:
-        return f"tasks are lost: {found.errors[-800:]}"
-    if not found.shows_metrics:
-        return f"metrics are lost: {found.errors[-800:]}"
-    tracebacks = [len(re.findall("^Traceback", one.errors, re.MULTILINE)) for one in (found, alone)]
+def _judged(observed: Run, alone: Run) -> str:
+    if not observed.completed:
+        return f"tasks are lost: {observed.errors[-800:]}"
+    if not observed.shows_metrics:
+        return f"metrics are lost: {observed.errors[-800:]}"
+    tracebacks = [len(re.findall("^Traceback", one.errors, re.MULTILINE)) for one in (observed, alone)]
     if tracebacks[0] > tracebacks[1]:
-        return f"tracebacks: {found.errors[-800:]}"
-    if found.records_natively:
+        return f"tracebacks: {observed.errors[-800:]}"
+    if observed.records_natively:
         return "ictus"
     # One line for each process: the program, its two workers, the provider, and the one that writes
     # the log.
-    return "sdk" if 1 <= len(found.lines()) <= 5 else f"{len(found.lines())} lines: {found.errors[-800:]}"
+    return (
+        "sdk"
+        if 1 <= len(observed.lines()) <= 5
+        else f"{len(observed.lines())} lines: {observed.errors[-800:]}"
+    )

@@ -139,10 +139,10 @@ def _matrix(releases: list[str]) -> int:
     with ThreadPoolExecutor(2) as pool:
         results = pool.map(run, cells)
         for release in releases:
-            found = [next(results) for _ in range(4)]
-            short = ["exact" if one == "exact" else "WRONG" for one in found]
+            outcomes = [next(results) for _ in range(4)]
+            short = ["exact" if one == "exact" else "WRONG" for one in outcomes]
             print(f"{release:9}" + "".join(f"{one:>14}" for one in short), flush=True)
-            wrong += [f"{release}: {one}" for one in found if one != "exact"]
+            wrong += [f"{release}: {one}" for one in outcomes if one != "exact"]
     for release in TOO_OLD:
         old = mutation_runs.run(install(release), "hook")
         kept = old.lines() and not old.records_natively
@@ -157,10 +157,10 @@ def _mutants(releases: list[str]) -> int:
     jobs = [(release, change) for release in releases for change in mutated_sdk.changes(install(release))]
     with ThreadPoolExecutor(2) as pool:
         results = pool.map(lambda job: mutation_runs.compare(install(job[0]), job[1]), jobs)
-        for (release, change), found in zip(jobs, results, strict=True):
-            fine = set(found.values()) <= {"ictus", "sdk"}
+        for (release, change), outcome in zip(jobs, results, strict=True):
+            fine = set(outcome.values()) <= {"ictus", "sdk"}
             wrong += not fine
-            print(f"{release:9}{change:60} {found or 'broken by itself'}", flush=True)
+            print(f"{release:9}{change:60} {outcome or 'broken by itself'}", flush=True)
     print(f"{len(jobs)} changed SDKs, {wrong} wrong")
     return 1 if wrong else 0
 

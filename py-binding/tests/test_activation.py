@@ -120,17 +120,17 @@ def test_ictus_run_reports_what_it_cannot_run(tmp_path: Path) -> None:
 
 
 def test_help_of_the_command_mentions_run() -> None:
-    told = launch(ICTUS, "--help").communicate(timeout=60)[0].decode()
-    assert "run" in [line.split()[0] for line in told.splitlines() if line.startswith("  ")]
+    help_text = launch(ICTUS, "--help").communicate(timeout=60)[0].decode()
+    assert "run" in [line.split()[0] for line in help_text.splitlines() if line.startswith("  ")]
     assert "ictus run -m MODULE" in launch(ICTUS, "run", "--help").communicate(timeout=60)[0].decode()
 
 
 def test_ictus_run_runs_a_program_as_python_does(tmp_path: Path) -> None:
-    told = "import __main__, sys; print(sys.argv, __name__, __main__.__dict__ is globals(), sys.path[0])"
-    (tmp_path / "told.py").write_text(told)
-    (tmp_path / "told").mkdir()
-    (tmp_path / "told" / "__main__.py").write_text(told)
-    for given in ([str(tmp_path / "told.py")], [str(tmp_path / "told")], ["-m", "told"]):
+    program = "import __main__, sys; print(sys.argv, __name__, __main__.__dict__ is globals(), sys.path[0])"
+    (tmp_path / "program.py").write_text(program)
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "__main__.py").write_text(program)
+    for given in ([str(tmp_path / "program.py")], [str(tmp_path / "program")], ["-m", "program"]):
         with_python, with_ictus = (
             subprocess.run([*command, *given, "a", "-b"], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
             for command in ([sys.executable], [ICTUS, "run"])
@@ -145,9 +145,9 @@ def test_unpickled_settings_activate_a_process(directory: str, settings: Any) ->
 
 
 def test_disabled_hook_loads_nothing() -> None:
-    told = "import sys; print([name for name in sys.modules if 'ictus' in name or 'conductor' in name])"
+    program = "import sys; print([name for name in sys.modules if 'ictus' in name or 'conductor' in name])"
     for variables in ({}, {"ICTUS_CONDUCTOR": ""}):
-        assert launch(sys.executable, "-c", told, **variables).communicate(timeout=60)[0] == b"[]\n"
+        assert launch(sys.executable, "-c", program, **variables).communicate(timeout=60)[0] == b"[]\n"
     # When enabled, the hook does not load the SDK for programs that do not use it.
-    shown = launch(sys.executable, "-c", told, **HOOK).communicate(timeout=60)[0]
+    shown = launch(sys.executable, "-c", program, **HOOK).communicate(timeout=60)[0]
     assert shown == b"['ictus', 'ictus.hook']\n"

@@ -71,9 +71,9 @@ def dump(directory: str, *options: str) -> tuple[bytes, str]:
     return done.stdout, done.stderr.decode()
 
 
-def get(said: str, accept: str, query: str = "") -> tuple[str | None, bytes]:
+def get(log: str, accept: str, query: str = "") -> tuple[str | None, bytes]:
     """Returns the type and the body of a response from the address in the command's first line."""
-    connection = HTTPConnection(said.split("http://")[1].partition("/")[0], timeout=20)
+    connection = HTTPConnection(log.split("http://")[1].partition("/")[0], timeout=20)
     connection.request("GET", f"/metrics{query}", headers={"Accept": accept})
     response = connection.getresponse()
     return response.getheader("Content-Type"), response.read()
@@ -89,44 +89,44 @@ def openmetrics_samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]
 
 
 def test_every_format_of_a_dump_has_user_metrics(guests: str) -> None:
-    text, said = dump(guests)
+    text, log = dump(guests)
     shown = parse(text.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
     assert shown[POLLS] == 2
     assert text.count(b"# TYPE task_poll_total ") == 1
-    assert said == ""
-    openmetrics, said = dump(guests, "--format", "openmetrics")
+    assert log == ""
+    openmetrics, log = dump(guests, "--format", "openmetrics")
     shown = openmetrics_samples(openmetrics.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
-    assert (openmetrics.count(b"# EOF"), said) == (1, "")
-    protobuf, said = dump(guests, "--format", "protobuf", "--native")
+    assert (openmetrics.count(b"# EOF"), log) == (1, "")
+    protobuf, log = dump(guests, "--format", "protobuf", "--native")
     assert all(name in protobuf for name in (b"cards_charged_total", b"cards_waiting", b"card_seconds"))
-    assert said == ""
+    assert log == ""
 
 
 def test_output_without_user_metrics_says_so(guests: str) -> None:
     for form in ("json", "table"):
-        printed, said = dump(guests, "--format", form)
+        printed, log = dump(guests, "--format", form)
         assert b"cards_charged" not in printed
-        assert said.count("\n") == 1
-        assert "this format has metrics of Ictus only" in said
+        assert log.count("\n") == 1
+        assert "this format has metrics of Ictus only" in log
 
 
 @pytest.mark.parametrize("surface", ["legacy,documented", "canonical"])
 def test_every_format_of_the_endpoint_has_user_metrics(guests: str, surface: str) -> None:
     options = ["--listen=127.0.0.1:0", f"--surface={surface}", "--native"]
-    with running("serve", guests, *options) as (process, said):
-        kind, text = get(said, "text/plain")
+    with running("serve", guests, *options) as (process, log):
+        kind, text = get(log, "text/plain")
         shown = parse(text.decode())
         assert {one: shown.get(one) for one in GUESTS} == GUESTS
-        kind, openmetrics = get(said, "application/openmetrics-text")
+        kind, openmetrics = get(log, "application/openmetrics-text")
         assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
         shown = openmetrics_samples(openmetrics.decode())
         assert {one: shown.get(one) for one in GUESTS} == GUESTS
-        kind, protobuf = get(said, PROTOBUF)
+        kind, protobuf = get(log, PROTOBUF)
         assert kind == PROTOBUF
         assert all(name in protobuf for name in (b"cards_charged_total", b"cards_waiting", b"card_seconds"))
-        _, some = get(said, "text/plain", "?name[]=card_seconds_count")
+        _, some = get(log, "text/plain", "?name[]=card_seconds_count")
         assert {name for name, _ in parse(some.decode())} == {
             "card_seconds_bucket",
             "card_seconds_count",
@@ -140,8 +140,8 @@ def test_every_format_of_the_endpoint_has_user_metrics(guests: str, surface: str
 
 def test_file_has_user_metrics_until_the_end(guests: str) -> None:
     written = Path(guests, "conductor_metrics.prom")
-    with running("write", guests, "--interval=0.05") as (process, said):
-        assert said.startswith("ictus: writing ")
+    with running("write", guests, "--interval=0.05") as (process, log):
+        assert log.startswith("ictus: writing ")
         shown = eventually(lambda: file_samples(written), lambda shown: CHARGED in shown)
         assert {one: shown.get(one) for one in GUESTS} == GUESTS
         process.terminate()
@@ -156,13 +156,13 @@ def test_unreadable_file_is_named_and_hides_nothing_else(guests: str) -> None:
     broken.write_bytes(struct.pack("=ii", 8 + len(entry), 0) + entry)
     # The fifo has no writer, so that a reader of it would wait indefinitely.
     os.mkfifo(Path(guests, "counter_2.db"))
-    text, said = dump(guests)
+    text, log = dump(guests)
     shown = parse(text.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
     assert shown[POLLS] == 2
-    assert f"ictus: {broken} is left out, prometheus_client cannot read it: " in said
-    assert "counter_2.db the first of them: it is not a regular file" in said
-    assert said.count("\n") == 2
+    assert f"ictus: {broken} is left out, prometheus_client cannot read it: " in log
+    assert "counter_2.db the first of them: it is not a regular file" in log
+    assert log.count("\n") == 2
 
 
 def entry(name: str, sample: str, labels: dict[str, str], value: float) -> bytes:
@@ -189,7 +189,7 @@ def test_unrepresentable_series_hide_nothing_else(guests: str) -> None:
     # A type other than that of the program's family, and a text in place of a number.
     put(Path(guests, "histogram_7.db"), entry("cards_charged", "cards_charged_total", {"bank": "b"}, 5))
     put(Path(guests, "histogram_8.db"), entry("odd_seconds", "odd_seconds_bucket", {"le": "much"}, 6))
-    text, said = dump(guests)
+    text, log = dump(guests)
     shown = parse(text.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
     assert shown[key("bad_orders_total", bank="b")] == 2
@@ -206,7 +206,7 @@ def test_unrepresentable_series_hide_nothing_else(guests: str) -> None:
         == 2
     )
     for cause in ("__", "is a counter and a histogram", "odd_seconds"):
-        assert cause in said, said
+        assert cause in log, log
 
 
 def test_files_of_other_users_and_other_entries_are_not_read(guests: str) -> None:
@@ -226,15 +226,15 @@ def test_files_of_other_users_and_other_entries_are_not_read(guests: str) -> Non
         sparse.truncate(1 << 30)
     os.mkfifo(Path(guests, "counter_6.db"))
     begun = time.monotonic()
-    text, said = dump(guests)
+    text, log = dump(guests)
     assert time.monotonic() - begun < 5
     shown = parse(text.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
     assert not any(name.startswith(("stolen", "foreign", "forging")) for name, _ in shown)
-    assert "\x1b" not in said
+    assert "\x1b" not in log
     # Four causes, and the file whose name tries to forge a line.
-    assert [line.startswith("ictus: ") and "forged" not in line[:20] for line in said.splitlines()] == [
+    assert [line.startswith("ictus: ") and "forged" not in line[:20] for line in log.splitlines()] == [
         True
-    ] * 5, said
+    ] * 5, log
     for cause in ("symbolic link", "another user", "not a regular file", "fewer bytes on disk"):
-        assert said.count(cause) == 1, said
+        assert log.count(cause) == 1, log

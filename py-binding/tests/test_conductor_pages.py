@@ -147,9 +147,9 @@ def test_table_of_settings_is_complete() -> None:
     assert {match for row in rows for match in re.findall(r"`(ICTUS_[A-Z_]+)`", row[1])} == read
     documented = {row[0].strip("`"): row[2].strip("`") for row in rows if row[0].startswith("`")}
     settings = MetricsSettings()
-    found = {name: value for name, value in vars(settings).items() if not name.startswith("_")}
-    assert found.keys() <= documented.keys()
-    for name, value in found.items():
+    attributes = {name: value for name, value in vars(settings).items() if not name.startswith("_")}
+    assert attributes.keys() <= documented.keys()
+    for name, value in attributes.items():
         expected = {"None": "none", str(Path.home()) + "/tmp/": "~/tmp/"}.get(str(value), str(value))
         if name in ("window", "max_series"):
             expected = "1000"

@@ -76,9 +76,9 @@ def test_queue_ends_at_its_limit_and_empty_poll_waits(stub: Stub) -> None:
     while stub.counts.get("resize_image") is None or stub.counts["resize_image"].handed_out < 20:
         ids += [task["taskId"] for task in client("GET", f"{POLL}?count=6&timeout=100")[1]]
     assert sorted(ids) == sorted(f"resize_image-{n}" for n in range(1, 21))
-    for asked, waited in ((60, 0.06), (60_000, 0.2)):
+    for requested, waited in ((60, 0.06), (60_000, 0.2)):
         begin = time.monotonic()
-        assert client("GET", f"{POLL}?count=6&timeout={asked}") == (200, [])
+        assert client("GET", f"{POLL}?count=6&timeout={requested}") == (200, [])
         assert waited - 0.01 <= time.monotonic() - begin < waited + 1
     assert stub.counts["resize_image"].empty_polls == 2
 
@@ -164,9 +164,9 @@ def test_seed_decides_failures_and_delays() -> None:
     def statuses(seed: int) -> list[int]:
         with Stub(tasks=0, slow=0, poll_errors=0.3, seed=seed) as stub:
             client = Client(stub)
-            found = [client("GET", f"{POLL}?timeout=0")[0] for _ in range(100)]
-            assert stub.counts["resize_image"].poll_errors == found.count(500)
-            return found
+            responses = [client("GET", f"{POLL}?timeout=0")[0] for _ in range(100)]
+            assert stub.counts["resize_image"].poll_errors == responses.count(500)
+            return responses
 
     assert statuses(1) == statuses(1) != statuses(2)
     assert 10 < statuses(1).count(500) < 60

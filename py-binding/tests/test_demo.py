@@ -161,11 +161,11 @@ def test_the_documented_name_of_the_api_timer_shows_the_same(run: Run) -> None:
 
 
 def test_every_timer_has_a_count_a_sum_and_quantiles_in_order(run: Run) -> None:
-    found = exposition.timers(run.samples)
+    timers = exposition.timers(run.samples)
     assert {"task_poll_time_seconds", "task_execute_time_seconds", "http_api_client_request"} <= {
-        timer.name for timer in found
+        timer.name for timer in timers
     }
-    for timer in found:
+    for timer in timers:
         values = [timer.quantiles[quantile] for quantile in screen.QUANTILES]
         assert values == sorted(values), timer
         assert values[0] > 0, timer

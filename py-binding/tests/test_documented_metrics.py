@@ -85,13 +85,13 @@ def _numbers(version: str) -> list[int]:
 
 def _page_rows() -> dict[str, tuple[str, str, str]]:
     """Returns type, labels and callers, by name, of the table that has these columns."""
-    found = {}
+    rows = {}
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 5 and re.fullmatch(r"`\w+`", cells[0]):
             name, kind, labels, _, called = cells
-            found[name.strip("`")] = (kind, labels, called)
-    return found
+            rows[name.strip("`")] = (kind, labels, called)
+    return rows
 
 
 def _is_called(row: Row) -> bool:

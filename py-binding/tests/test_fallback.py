@@ -76,7 +76,7 @@ from ictus.conductor import MetricsCollector, MetricsSettings
 print(before == state(), MetricsCollector is before[0])
 MetricsCollector(MetricsSettings({directory!r})).increment_task_poll("t")
 """
-    found = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
@@ -84,8 +84,8 @@ MetricsCollector(MetricsSettings({directory!r})).increment_task_poll("t")
         check=True,
         timeout=60,
     )
-    assert found.stdout == "True True\n"
-    assert found.stderr == (
+    assert ran.stdout == "True True\n"
+    assert ran.stderr == (
         "the SDK's own metrics stay in use: they cannot be replaced (RuntimeError: broken)\n"
     )
     assert list(Path(directory).glob("*.db"))

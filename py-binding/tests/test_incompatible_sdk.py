@@ -36,5 +36,5 @@ def test_incompatible_sdk_loses_nothing() -> None:
         return mutation_runs.compare(INSTALLED, change, (chosen[change][0],), compare_alone=False)
 
     with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(chosen, pool.map(one, chosen), strict=True))
-    assert found == {change: {way: who} for change, (way, who) in chosen.items()}
+        recorders = dict(zip(chosen, pool.map(one, chosen), strict=True))
+    assert recorders == {change: {way: who} for change, (way, who) in chosen.items()}

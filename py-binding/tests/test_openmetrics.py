@@ -30,13 +30,13 @@ def test_both_formats_have_equal_samples(name: str) -> None:
 def test_exemplars_equal_the_recorded_ones() -> None:
     """Escapes, a value at a bound, and all digits of the time; `core/tests/common` defines them."""
     families = parse_openmetrics((GOLDEN / "canonical.openmetrics").read_text())  # type: ignore[no-untyped-call]
-    found = [
+    exemplars = [
         (one.labels["le"], one.exemplar.labels, one.exemplar.value, one.exemplar.timestamp)
         for family in families
         for one in family.samples
         if one.exemplar is not None
     ]
-    assert found == [
+    assert exemplars == [
         ("+Inf", {"trace_id": "日本"}, 30.0, Timestamp(1_520_879_609, 50_000_000)),
         (
             "0.25",

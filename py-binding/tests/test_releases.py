@@ -16,12 +16,12 @@ CELLS = [
 
 def test_counts_equal_those_of_the_server() -> None:
     with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(CELLS, pool.map(sdk_matrix.run, CELLS), strict=True))
-    assert found == dict.fromkeys(CELLS, "exact")
+        outcomes = dict(zip(CELLS, pool.map(sdk_matrix.run, CELLS), strict=True))
+    assert outcomes == dict.fromkeys(CELLS, "exact")
 
 
 def test_releases_before_1_3_keep_their_own_metrics() -> None:
-    found = mutation_runs.run(sdk_matrix.install("1.2.3"), "hook")
-    assert found.completed
-    assert not found.records_natively
-    assert "conductor-python 1.2.3 is not supported" in found.lines()[0]
+    outcome = mutation_runs.run(sdk_matrix.install("1.2.3"), "hook")
+    assert outcome.completed
+    assert not outcome.records_natively
+    assert "conductor-python 1.2.3 is not supported" in outcome.lines()[0]

@@ -66,13 +66,13 @@ def test_program_runs_as_with_python(folder: Path, way: str) -> None:
         return done.returncode, done.stdout.replace(b'"ictus"', b""), done.stderr
 
     expected = run(sys.executable)
-    found = run(sys.executable, "-m", "ictus", "run")
+    observed = run(sys.executable, "-m", "ictus", "run")
     if WAYS[way][0] in ("-I", "-sE"):
         # There the environment does not activate Ictus, so an option does.
-        found = tuple(
-            part.replace(b'  "-X",\n  ,\n', b"") if isinstance(part, bytes) else part for part in found
+        observed = tuple(
+            part.replace(b'  "-X",\n  ,\n', b"") if isinstance(part, bytes) else part for part in observed
         )
-    assert found == expected
+    assert observed == expected
 
 
 @pytest.mark.parametrize("order", ["after", "shared loader"])
@@ -109,11 +109,11 @@ print(type(task_runner.__loader__).__name__, "exec_module" in vars(SHARED))
 """
     script = tmp_path / "program.py"
     script.write_text(program, encoding="utf-8")
-    found = subprocess.run(
+    ran = subprocess.run(
         [ICTUS, "run", str(script)], capture_output=True, text=True, env=environment(), check=True, timeout=60
     )
     loader = "Loader" if order == "shared loader" else "SourceFileLoader"
-    assert found.stdout == f"ictus.conductor.collectors True\n{loader} False\n", found.stderr
+    assert ran.stdout == f"ictus.conductor.collectors True\n{loader} False\n", ran.stderr
 
 
 def test_unused_hook_is_reported(tmp_path: Path) -> None:
@@ -134,8 +134,8 @@ print(MetricsCollector.__module__)
 """,
         encoding="utf-8",
     )
-    found = subprocess.run(
+    ran = subprocess.run(
         [ICTUS, "run", str(script)], capture_output=True, text=True, env=environment(), check=True, timeout=60
     )
-    assert found.stdout.startswith("conductor.")
-    assert found.stderr.count("the SDK's own metrics stay in use: another import hook") == 1
+    assert ran.stdout.startswith("conductor.")
+    assert ran.stderr.count("the SDK's own metrics stay in use: another import hook") == 1

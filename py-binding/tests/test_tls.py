@@ -25,9 +25,9 @@ def files(tmp_path: Path) -> Path:
     """Returns a directory with `cert.pem`, `key.pem` and `auth`, created by the page's command."""
     if shutil.which("openssl") is None and os.environ.get("CI") != "true":
         pytest.skip("openssl is not installed")
-    found = re.search(r"^openssl (?:.*\\\n)*.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert found
-    command = found[0].replace("/etc/ictus", str(tmp_path))
+    match = re.search(r"^openssl (?:.*\\\n)*.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert match
+    command = match[0].replace("/etc/ictus", str(tmp_path))
     subprocess.run(command, shell=True, check=True, capture_output=True)
     admit(tmp_path, "bearer t0ken")
     return tmp_path

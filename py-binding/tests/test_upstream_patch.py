@@ -27,10 +27,10 @@ pytestmark = pytest.mark.skipif(
 def patched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder with the patched SDK, which precedes the installed one in a search path."""
     folder = tmp_path_factory.mktemp("patched")
-    found = importlib.util.find_spec("conductor.client")
-    assert found is not None
-    assert found.origin is not None
-    shutil.copytree(Path(found.origin).parents[1], folder / "conductor")
+    spec = importlib.util.find_spec("conductor.client")
+    assert spec is not None
+    assert spec.origin is not None
+    shutil.copytree(Path(spec.origin).parents[1], folder / "conductor")
     # Without a repository, git applies a patch to the files below the current folder.
     subprocess.run(
         ["git", "apply", "--verbose", PATCH],

@@ -23,8 +23,8 @@ class Answers(BaseHTTPRequestHandler):
     """Starts every workflow but one."""
 
     def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(500 if b"broken" in asked else 200)
+        request = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(500 if b"broken" in request else 200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", "2")
         self.end_headers()

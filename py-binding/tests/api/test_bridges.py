@@ -19,7 +19,7 @@ def test_prometheus_client_shows_both(directory: str) -> None:
     registry, other = ictus.Registry(directory), ictus.Registry(directory)
     theirs = CollectorRegistry()
     Counter("theirs", "", registry=theirs).inc()
-    made = prometheus.bridge(registry, theirs)
+    bridge = prometheus.bridge(registry, theirs)
     for one in (registry, other):
         one.counter("jobs", "Jobs done.", ["queue"]).labels("a").inc()
         one.timer("work_seconds").observe(0.5)
@@ -33,7 +33,7 @@ def test_prometheus_client_shows_both(directory: str) -> None:
     assert theirs.get_sample_value("jobs_total", {"queue": "a"}) == 2
     assert theirs.get_sample_value("work_seconds_count") == 2
     assert theirs.get_sample_value("work_seconds", {"quantile": "0.99"}) == 0.5
-    theirs.unregister(made)
+    theirs.unregister(bridge)
     assert "jobs" not in generate_latest(theirs).decode()
 
 

@@ -70,7 +70,7 @@ NOT_RUN = {
 
 def blocks(page: str, language: str) -> list[str]:
     text = (DOCS / page).read_text(encoding="utf-8")
-    return [code for found, code in BLOCK.findall(text) if found == language]
+    return [code for tag, code in BLOCK.findall(text) if tag == language]
 
 
 def commands(page: str) -> Iterator[str]:
@@ -89,8 +89,8 @@ def test_every_block_has_its_test() -> None:
     pages = {
         path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8") for path in DOCS.rglob("*.md")
     }
-    found = {(page, language) for page, text in pages.items() for language, _ in BLOCK.findall(text)}
-    assert found == ELSEWHERE.keys() | HERE | NOT_RUN.keys()
+    existing = {(page, language) for page, text in pages.items() for language, _ in BLOCK.findall(text)}
+    assert existing == ELSEWHERE.keys() | HERE | NOT_RUN.keys()
     for (page, _), test in ELSEWHERE.items():
         assert page in (ROOT / test).read_text(encoding="utf-8"), (page, test)
 
@@ -136,11 +136,11 @@ def test_commands_of_the_pages_work(page: str, directory: str, tmp_path: Path) -
             line = shell.stderr.readline()
             assert "serving" in line or "writing" in line, (command, line)
             shell.terminate()
-        said = shell.communicate(timeout=30)
+        output = shell.communicate(timeout=30)
         # Without a terminal `top` fails, and without a gateway `push` fails; both print the reason.
         expected = 2 if command.startswith("ictus top") else 1 if command.startswith("ictus push") else 0
         if "--surface canonical --listen" not in command:
-            assert shell.returncode == expected, (command, said)
+            assert shell.returncode == expected, (command, output)
         ran += 1
     assert ran >= 1
 
@@ -203,12 +203,12 @@ def test_worker_starts_as_documented(server: Stub, tmp_path: Path) -> None:
     late.start()
     try:
         assert shell.stdout is not None
-        said = ""
-        while "TIMER" not in said:
+        output = ""
+        while "TIMER" not in output:
             line = shell.stdout.readline()
-            assert line, said
-            said += line
-        [line] = [line for line in said.splitlines() if line.startswith("task_execute_time_seconds_count{")]
+            assert line, output
+            output += line
+        [line] = [line for line in output.splitlines() if line.startswith("task_execute_time_seconds_count{")]
         assert 'taskType="charge_card"' in line
         assert float(line.split()[-1]) >= 1
         assert eventually(lambda: get(port, "/")[2], lambda body: body == b"OK")
@@ -231,7 +231,7 @@ def test_programs_start_as_documented(tmp_path: Path) -> None:
     for program in (tmp_path / "worker.py", package / "__main__.py", package / "module.py"):
         program.write_text(PROGRAM, encoding="utf-8")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    said = {}
+    printed = {}
     for page in ("command.md", "metrics.md", "migration.md"):
         for command in commands(page):
             if "worker.py" in command or "-m package" in command:
@@ -244,8 +244,8 @@ def test_programs_start_as_documented(tmp_path: Path) -> None:
                     timeout=60,
                     check=True,
                 )
-                said[" ".join(command.split())] = ran.stdout.strip()
-    assert said == {
+                printed[" ".join(command.split())] = ran.stdout.strip()
+    assert printed == {
         "ictus run worker.py --port 8000": "ictus --port 8000",
         "ictus run -m package.module": "ictus",
         "ictus run worker.py # or: ictus run -m package": "ictus",
@@ -279,15 +279,15 @@ def test_unsafe_code_is_listed_on_its_page() -> None:
     page = (DOCS / "safety.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\S+\.rs)`.*?\| (\d+) \|.*\| (.*) \|$", page, re.MULTILINE)
     described = {name: int(blocks) for name, blocks, _ in rows}
-    found: dict[str, int] = {}
+    counted: dict[str, int] = {}
     for path in sorted(ROOT.glob("*/src/**/*.rs")):
         name = path.relative_to(ROOT).as_posix()
         blocks = len(re.findall(r"^(?!\s*//).*\bunsafe \{", path.read_text(encoding="utf-8"), re.MULTILINE))
         if blocks and not name.startswith("benches/"):
             # The C border is one row of the table.
             name = "ffi-c/src/timer.rs" if name.startswith("ffi-c/") else name
-            found[name] = found.get(name, 0) + blocks
-    assert described == found
+            counted[name] = counted.get(name, 0) + blocks
+    assert described == counted
     known = all_tests()
     for _, _, evidence in rows:
         for name in re.findall(r"`([\w/.]+)`", evidence):

@@ -63,9 +63,9 @@ class Page:
         self.wait(lambda: self.snapshots() > 0)
 
     def wait(self, reached: Callable[[], Any]) -> Any:
-        found = eventually(reached, bool)
-        assert found, (self.text("state"), self.text("overview"))
-        return found
+        value = eventually(reached, bool)
+        assert value, (self.text("state"), self.text("overview"))
+        return value
 
     def snapshots(self) -> int:
         return int(self.browser.execute_script("return document.body.dataset.snapshots ?? 0"))
@@ -79,8 +79,8 @@ class Page:
             .sort((one, other) => one.ariaRowIndex - other.ariaRowIndex)
             .map((row) => [...row.children].map(
                 (cell) => cell.className.includes("number") ? cell.textContent : cell.title))"""
-        found: list[list[str]] = self.browser.execute_script(script)
-        return found
+        rows: list[list[str]] = self.browser.execute_script(script)
+        return rows
 
     def press(self, *keys: str) -> None:
         focused: WebElement = self.browser.switch_to.active_element
@@ -118,25 +118,25 @@ def severe(browser: webdriver.Chrome) -> list[Any]:
 
 @pytest.fixture
 def registry(directory: str) -> ictus.Registry:
-    made = ictus.Registry(directory, max_series=10_000)
-    jobs = made.timer("job_seconds", "How long jobs take.", ["job", "status"])
+    registry = ictus.Registry(directory, max_series=10_000)
+    jobs = registry.timer("job_seconds", "How long jobs take.", ["job", "status"])
     for number in range(1, 101):
         jobs.labels("import", "SUCCESS").observe(number / 1000)
         jobs.labels("export", "SUCCESS").observe(number / 10)
     for _ in range(25):
         jobs.labels("export", "FAILURE").observe(0.5)
-    made.counter("mails", "Mails sent.").inc(7)
-    return made
+    registry.counter("mails", "Mails sent.").inc(7)
+    return registry
 
 
 @pytest.fixture
 def page(browser: webdriver.Chrome, registry: ictus.Registry) -> Iterator[Page]:
     with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
         yield Page(browser, f"http://127.0.0.1:{server.port}")
-        said = severe(browser)
+        errors = severe(browser)
         # Leave the page before the server stops, because its requests would fail.
         browser.get("about:blank")
-        assert said == []
+        assert errors == []
 
 
 def test_page_shows_the_values_that_prometheus_gets(page: Page) -> None:
@@ -245,10 +245,10 @@ def wait_for_names(page: Page, names: list[str]) -> None:
 
 def test_series_are_found_as_in_prometheus(page: Page) -> None:
     page.open()
-    for search, found in SEARCHES.items():
+    for search, names in SEARCHES.items():
         page.press("/")
         page.press(search)
-        wait_for_names(page, found)
+        wait_for_names(page, names)
         page.press(Keys.ESCAPE)
         page.wait(lambda: len(page.rows()) == 4)
         page.browser.execute_script("document.activeElement.blur()")
@@ -639,8 +639,8 @@ def test_page_has_a_light_and_a_dark_theme(page: Page, scheme: str) -> None:
 
 def test_page_makes_no_request_to_other_hosts(page: Page) -> None:
     page.open()
-    asked = page.browser.execute_script(
+    requested = page.browser.execute_script(
         "return performance.getEntriesByType('resource').map((one) => one.name)"
     )
-    assert len(asked) >= 9
-    assert all(name.startswith(page.address) or name == "data:," for name in asked), asked
+    assert len(requested) >= 9
+    assert all(name.startswith(page.address) or name == "data:," for name in requested), requested

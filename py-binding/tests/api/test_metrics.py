@@ -54,18 +54,18 @@ def test_recorded_values_are_read() -> None:
 @pytest.mark.parametrize("kind", ["counter", "gauge", "timer"])
 def test_existing_family_is_returned(kind: str) -> None:
     registry = ictus.Registry()
-    made = getattr(registry, kind)("jobs", "Jobs.", ["queue"])
+    family = getattr(registry, kind)("jobs", "Jobs.", ["queue"])
     # A reload of a module registers the same metric again.
     again = getattr(registry, kind)("jobs", "Jobs.", ["queue"])
-    assert again is made
-    assert again.labels("mail") is made.labels(queue="mail")
-    assert (made.name, made.label_names) == ("jobs", ["queue"])
+    assert again is family
+    assert again.labels("mail") is family.labels(queue="mail")
+    assert (family.name, family.label_names) == ("jobs", ["queue"])
     other = getattr(registry, {"counter": "gauge", "gauge": "timer", "timer": "counter"}[kind])
     with pytest.raises(ValueError, match="jobs"):
         other("jobs", "Jobs.", ["queue"])
     # A new version of a program may add a label: both families are shown.
     wider = getattr(registry, kind)("jobs", "Jobs.", ["queue", "host"])
-    assert wider is not made
+    assert wider is not family
     assert set(wider.label_names) == {"queue", "host"}
 
 
@@ -201,7 +201,7 @@ def test_options_are_those_of_the_call_then_the_registry_then_the_environment(
 
 
 @pytest.mark.parametrize(
-    ("options", "variables", "said"),
+    ("options", "variables", "message"),
     [
         ({"window": 0}, {}, "window"),
         ({"max_series": 0}, {}, "max_series"),
@@ -215,11 +215,11 @@ def test_options_are_those_of_the_call_then_the_registry_then_the_environment(
     ],
 )
 def test_invalid_options_are_refused_immediately(
-    options: dict[str, Any], variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         ictus.Registry(**options)
 
 

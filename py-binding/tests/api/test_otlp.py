@@ -42,12 +42,12 @@ def collector(rejected: int = 0) -> Iterator[tuple[str, list[ExportMetricsServic
             if rejected:
                 answer.partial_success.rejected_data_points = rejected
                 answer.partial_success.error_message = "too old"
-            said = answer.SerializeToString()
+            response = answer.SerializeToString()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", str(len(said)))
+            self.send_header("Content-Length", str(len(response)))
             self.end_headers()
-            self.wfile.write(said)
+            self.wfile.write(response)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -76,13 +76,13 @@ def quantile(point: ExponentialHistogramDataPoint, q: float) -> float:
 
 
 def test_collector_receives_the_recorded_values(directory: str) -> None:
-    made = MetricsCollector(MetricsSettings(directory=directory))
+    recorder = MetricsCollector(MetricsSettings(directory=directory))
     seeded = random.Random(7)
     values = [seeded.lognormvariate(-2, 1) for _ in range(5000)]
     for value in values:
-        made.record_task_execute_time("resize", value, "SUCCESS")
+        recorder.record_task_execute_time("resize", value, "SUCCESS")
     for _ in range(3):
-        made.increment_task_poll("resize")
+        recorder.increment_task_poll("resize")
     with collector() as (endpoint, received):
         ran = push(directory, "--otlp", endpoint, "--job", "workers", "--label", "host.name=a")
         assert (ran.returncode, ran.stderr) == (0, "")

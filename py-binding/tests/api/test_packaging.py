@@ -30,11 +30,11 @@ def test_pyright_reports_nothing_in_strict_mode(tmp_path: Path) -> None:
     checked = run(
         sys.executable, "-m", "pyright", "--project", tmp_path, "--pythonpath", sys.executable, "--outputjson"
     )
-    found = json.loads(checked.stdout)["generalDiagnostics"]
+    diagnostics = json.loads(checked.stdout)["generalDiagnostics"]
     lines = program.read_text(encoding="utf-8").splitlines()
     wrong = {number for number, line in enumerate(lines) if line.endswith("# is refused")}
     assert wrong
-    assert {one["range"]["start"]["line"] for one in found} == wrong, found
+    assert {one["range"]["start"]["line"] for one in diagnostics} == wrong, diagnostics
 
 
 def test_an_import_loads_no_native_module() -> None:

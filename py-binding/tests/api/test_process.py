@@ -18,9 +18,9 @@ from ictus import process
 
 
 def value(registry: ictus.Registry, name: str, **labels: object) -> float:
-    found = registry.snapshot().value(name, **labels)
-    assert found is not None
-    return found
+    number = registry.snapshot().value(name, **labels)
+    assert number is not None
+    return number
 
 
 def test_process_metrics_equal_those_of_prometheus_client(directory: str) -> None:

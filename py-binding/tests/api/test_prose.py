@@ -63,12 +63,12 @@ def test_code_tables_and_targets_of_links_are_not_checked() -> None:
     ],
 )
 def test_fault_is_reported_with_its_line(text: str, fault: str) -> None:
-    status, found = check(text)
+    status, faults = check(text)
     assert status == 1
-    assert any(line.startswith(fault) for line in found), found
+    assert any(line.startswith(fault) for line in faults), faults
 
 
 def test_comments_of_examples_are_checked() -> None:
-    status, found = check("key: value\n# Whoever reads\n# it is told so.\n", "example.yaml")
+    status, faults = check("key: value\n# Whoever reads\n# it is told so.\n", "example.yaml")
     assert status == 1
-    assert [line.split(":")[1] for line in found] == [" speech"]
+    assert [line.split(":")[1] for line in faults] == [" speech"]

@@ -141,7 +141,7 @@ def test_names_of_the_page_exist() -> None:
     import ictus.testing  # noqa: PLC0415
 
     for dotted in re.findall(r"`ictus\.([a-z_.]+)\(", PAGE):
-        found: Any = ictus
+        named: Any = ictus
         for name in dotted.split("."):
-            found = getattr(found, name)
-        assert callable(found), dotted
+            named = getattr(named, name)
+        assert callable(named), dotted

@@ -42,7 +42,7 @@ HERE = {("README.md", "sh"), ("README.md", "python")}
 
 def blocks(page: str, language: str) -> list[str]:
     text = (ROOT / page).read_text(encoding="utf-8")
-    return [code for found, code in BLOCK.findall(text) if found == language]
+    return [code for tag, code in BLOCK.findall(text) if tag == language]
 
 
 def test_every_block_of_a_readme_has_its_test() -> None:
@@ -52,12 +52,12 @@ def test_every_block_of_a_readme_has_its_test() -> None:
     pages = [page for page in listed.stdout.split() if not page.startswith("docs/")]
     if listed.returncode != 0:  # The tree is from an archive, without git.
         pages = ["README.md", *sorted({page for page, _ in ELSEWHERE})]
-    found = {
+    existing = {
         (page, language)
         for page in pages
         for language, _ in BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     }
-    assert found == HERE | ELSEWHERE.keys()
+    assert existing == HERE | ELSEWHERE.keys()
     for test in ELSEWHERE.values():
         assert "README.md" in (ROOT / test).read_text(encoding="utf-8"), test
 

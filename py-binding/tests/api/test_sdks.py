@@ -47,9 +47,9 @@ def sources(*patterns: str) -> str:
 def constants() -> list[str]:
     """The names of ictus_conductor_metric, by number."""
     header = (ROOT / "include/ictus.h").read_text(encoding="utf-8")
-    found = re.findall(r"^ +ICTUS_CONDUCTOR_METRIC_(\w+) = (\d+)", header, re.MULTILINE)
-    assert [int(number) for _, number in found] == list(range(len(found)))
-    return [name for name, _ in found]
+    numbered = re.findall(r"^ +ICTUS_CONDUCTOR_METRIC_(\w+) = (\d+)", header, re.MULTILINE)
+    assert [int(number) for _, number in numbered] == list(range(len(numbered)))
+    return [name for name, _ in numbered]
 
 
 def recorded() -> dict[str, set[str]]:

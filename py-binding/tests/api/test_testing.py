@@ -10,7 +10,7 @@ def test_samples_are_found_by_their_names_in_the_text() -> None:
     registry = ictus.Registry()
     registry.counter("jobs", "", ["queue"]).labels("a").inc(2)
     registry.timer("work_seconds").observe(0.5)
-    found = [
+    values = [
         testing.get_sample_value(registry, name, labels)
         for name, labels in [
             ("jobs_total", {"queue": "a"}),
@@ -22,7 +22,7 @@ def test_samples_are_found_by_their_names_in_the_text() -> None:
             ("other", None),
         ]
     ]
-    assert found == [2, 1, 0.5, 0.5, None, None, None]
+    assert values == [2, 1, 0.5, 0.5, None, None, None]
 
 
 def test_reset_sets_to_zero_and_keeps_metrics_and_children() -> None:

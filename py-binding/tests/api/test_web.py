@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def registry() -> ictus.Registry:
-    made = ictus.Registry()
-    jobs = made.counter("jobs", "Jobs done.", ["queue"])
+    registry = ictus.Registry()
+    jobs = registry.counter("jobs", "Jobs done.", ["queue"])
     for number in range(100):
         jobs.labels(number).inc()
-    return made
+    return registry
 
 
 @contextmanager
@@ -135,10 +135,10 @@ def test_server_without_a_reference_keeps_serving() -> None:
 def test_directory_of_other_processes_is_served(directory: str, registry: ictus.Registry) -> None:
     ictus.Registry(directory).counter("jobs").inc(3)
     application = ictus.make_wsgi_app(directory=directory)
-    heard: list[Any] = []
+    received: list[Any] = []
     environ = {"REQUEST_METHOD": "GET", "QUERY_STRING": "name[]=jobs_total"}
-    body = b"".join(application(environ, lambda *line: heard.append(line)))
-    assert heard[0][0] == "200 OK"
+    body = b"".join(application(environ, lambda *line: received.append(line)))
+    assert received[0][0] == "200 OK"
     assert body.endswith(b"jobs_total 3.0\n")
     for make in (ictus.make_wsgi_app, ictus.make_asgi_app, lambda **what: ictus.start_http_server(0, **what)):
         with pytest.raises(ValueError, match="give either registry= or directory="):

@@ -636,16 +636,16 @@ def test_clients_of_wsgi_that_leave_have_a_status_of_their_own(registry: ictus.R
 
 def test_file_wrapper_of_a_server_gets_its_object(registry: ictus.Registry) -> None:
     """Servers send a file by a system call if they get the object that they made."""
-    made: list[Any] = []
+    wrappers: list[Any] = []
 
     def app(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [])
-        made.append(environ["wsgi.file_wrapper"](io.BytesIO(b"file")))
-        return made[-1]
+        wrappers.append(environ["wsgi.file_wrapper"](io.BytesIO(b"file")))
+        return wrappers[-1]
 
     timed = wsgi.TimingMiddleware(app, registry=registry)
     body: Any = timed(environment(file_wrapper=FileWrapper), started)
-    assert body is made[-1]
+    assert body is wrappers[-1]
     assert (counts(registry), active(registry)) == ({}, 1)
     body.close()
     assert body.filelike.closed
@@ -655,7 +655,7 @@ def test_file_wrapper_of_a_server_gets_its_object(registry: ictus.Registry) -> N
         return file
 
     body = timed(environment(file_wrapper=function), started)
-    assert body is made[-1]
+    assert body is wrappers[-1]
     body.close()
     assert counts(registry) == {("GET", "_OTHER", "200"): 2}
     assert active(registry) == 0
@@ -693,7 +693,7 @@ def test_routes_of_flask_are_rules(registry: ictus.Registry, caplog: pytest.LogC
     caplog.set_level(logging.CRITICAL)
     app = flask_shop()
     app.wsgi_app = wsgi.TimingMiddleware(app.wsgi_app, registry=registry)  # type: ignore[method-assign]
-    asked = {
+    requests = {
         ("GET", "/orders/7"): ("/orders/<int:order>", 200),
         ("HEAD", "/orders/7"): ("/orders/<int:order>", 200),
         ("GET", "/orders/none"): ("_OTHER", 404),
@@ -703,10 +703,10 @@ def test_routes_of_flask_are_rules(registry: ictus.Registry, caplog: pytest.LogC
         ("GET", "/stream"): ("/stream", 200),
         ("GET", "/file"): ("/file", 200),
     }
-    for (method, path), (_, status) in asked.items():
+    for (method, path), (_, status) in requests.items():
         assert call(app, path, method)[0].startswith(str(status)), path
     assert counts(registry) == {
-        (method, route, str(status)): 1 for (method, _), (route, status) in asked.items()
+        (method, route, str(status)): 1 for (method, _), (route, status) in requests.items()
     }
     assert call(app, "/file", file_wrapper=FileWrapper) == ("200 OK", b"file")
     assert counts(registry)["GET", "/file", "200"] == 2

@@ -236,14 +236,14 @@ def running(command: tuple[str, ...], folder: Path, *, end: int = signal.SIGTERM
 def workers(parent: int) -> set[int]:
     """Returns the worker processes of a server."""
     listed = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8")
-    found: set[int] = set()
+    pids: set[int] = set()
     for child in listed.split():
         with contextlib.suppress(OSError):
             command = Path(f"/proc/{child}/cmdline").read_bytes()
             # Python's helper of processes that are spawned.
             if command and b"resource_tracker" not in command:
-                found.add(int(child))
-    return found
+                pids.add(int(child))
+    return pids
 
 
 def counts(folder: Path) -> Counter[tuple[str, ...]]:
@@ -255,23 +255,23 @@ def counts(folder: Path) -> Counter[tuple[str, ...]]:
 def send(base: str, served: Served, rounds: int) -> Counter[tuple[str, ...]]:
     """Sends requests from several threads, and returns their number by method, route and status."""
     refused = "_OTHER" if served.write is flask_program else served.orders
-    asked = [
+    requests = [
         ("GET", "/orders/{}", served.orders, 200),
         ("GET", "/none/{}", "_OTHER", 404),
         ("GET", "/slow/{}", served.slow, 200),
         ("POST", "/orders/{}", refused, 405),
     ]
     if served.write is django_program:
-        asked.pop()  # Its view answers every method.
+        requests.pop()  # Its view answers every method.
 
     def one(number: int) -> tuple[str, ...]:
-        method, path, route, expected = asked[number % len(asked)]
+        method, path, route, expected = requests[number % len(requests)]
         status, _ = fetch(base + path.format(number), method)
         assert status == expected, (method, path)
         return method, route, str(status)
 
     with ThreadPoolExecutor(6) as pool:
-        return Counter(pool.map(one, range(rounds * len(asked))))
+        return Counter(pool.map(one, range(rounds * len(requests))))
 
 
 @pytest.mark.parametrize("name", SERVED)
