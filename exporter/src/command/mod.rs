@@ -41,10 +41,12 @@ use crate::terminal::{self, eprint, print};
 
 /// The exit code for wrong usage, the same as clap's.
 const USAGE_ERROR: i32 = 2;
+/// The maximum width of help, also on wider terminals and without a terminal.
+const MAX_HELP_COLUMNS: usize = 100;
 
 /// Serve, write, print and check the metrics in a metrics directory.
 #[derive(Debug, Parser)]
-#[command(name = "ictus", version, subcommand_required = true)]
+#[command(name = "ictus", version, subcommand_required = true, max_term_width = MAX_HELP_COLUMNS)]
 struct Cli {
     #[command(subcommand)]
     action: Action,

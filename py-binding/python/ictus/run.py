@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import os
+import shutil
 import site
 import sys
+import textwrap
 from pathlib import Path
 
 from ictus import hook
 
-USAGE = """\
-Run a Python program whose Conductor workers record with Ictus
-
-Usage: ictus run SCRIPT [ARGUMENT]...
-       ictus run -m MODULE [ARGUMENT]...
-       ictus run [PYTHON OPTION]... (SCRIPT | -m MODULE | -c CODE | -) [ARGUMENT]...
-
-Replaces this process with `python` and these arguments, and sets ICTUS_CONDUCTOR=1 in its environment.
-"""
+PURPOSE = "Run a Python program whose Conductor workers record with Ictus"
+USAGE = (
+    "ictus run SCRIPT [ARGUMENT]...",
+    "ictus run -m MODULE [ARGUMENT]...",
+    "ictus run [PYTHON OPTION]... (SCRIPT | -m MODULE | -c CODE | -) [ARGUMENT]...",
+)
+EFFECT = (
+    "Replaces this process with `python` and these arguments, and sets ICTUS_CONDUCTOR=1 in its environment."
+)
+MAX_COLUMNS = 100
+"""Maximum width of help, as that of the other actions."""
 
 
 def main(arguments: list[str]) -> int:
     """Replaces this process with ``python`` and the arguments. Returns only if that fails."""
     if arguments[:1] in (["-h"], ["--help"]):
-        print(USAGE, end="")
+        print(help_text())
         return 0
     if not arguments:
-        print(USAGE, end="", file=sys.stderr)
+        print(help_text(), file=sys.stderr)
         return 2
     flags = _interpreter_options()
     environment = dict(os.environ) | {hook.ACTIVATE: "1"}
@@ -41,6 +45,25 @@ def main(arguments: list[str]) -> int:
     except OSError as refused:
         print(f"ictus: cannot start {sys.executable!r}: {refused.strerror}", file=sys.stderr)
     return 1
+
+
+def help_text() -> str:
+    """Returns the help, wrapped at the width of the terminal."""
+    width = min(shutil.get_terminal_size((MAX_COLUMNS, 24)).columns, MAX_COLUMNS)
+    label = "Usage: "
+    usage = (
+        textwrap.fill(
+            line,
+            width,
+            initial_indent=label if number == 0 else " " * len(label),
+            subsequent_indent=" " * (len(label) + 4),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for number, line in enumerate(USAGE)
+    )
+    purpose, effect = (textwrap.fill(text, width, break_long_words=False) for text in (PURPOSE, EFFECT))
+    return "\n".join((purpose, "", *usage, "", effect))
 
 
 def _interpreter_options() -> list[str]:

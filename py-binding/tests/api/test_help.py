@@ -218,7 +218,7 @@ def raised(call: Any) -> BaseException:
         (
             lambda r: (r.counter("jobs", "", ["a"]), r.gauge("jobs")),
             ValueError,
-            "exists as a counter with the label a, but was asked for as a gauge without labels",
+            "exists as a counter with the label a, but was requested as a gauge without labels",
         ),
     ],
 )
@@ -340,3 +340,25 @@ def test_log_handler_that_is_interrupted_ends_the_call() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert shown == "interrupted\n"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120, 200, None])
+def test_help_of_run_fits_the_terminal_and_100_columns(columns: int | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    if columns:
+        environment["COLUMNS"] = str(columns)
+    shown = subprocess.run(
+        [sys.executable, "-m", "ictus", "run", "--help"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    longest = max(map(len, shown.splitlines()))
+    assert longest <= min(columns or 100, 100)
+    # No line is shorter than it must be.
+    assert longest >= min(columns or 100, 100) - 25
+    assert " ".join(shown.split()).startswith("Run a Python program whose Conductor workers")
+    assert "ictus run -m MODULE [ARGUMENT]..." in shown
+    assert "ICTUS_CONDUCTOR=1" in shown
