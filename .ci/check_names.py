@@ -28,6 +28,16 @@ RETIRED = set(
         ictus_log ictus_recorder ictus_write ictus_lanes_unshared_total ictus_windows_short_total
         KEEPS_ALL MAX_SAID beside circumstances each_call refuse_others say_whether_sdk_is_there
         time_them with_begun with_spelled
+        OwnReader Rationed Folded Glimpses Wanders SPELLED UNPLACED add_classic add_exponential
+        add_to_new_page add_up approach_an_end before_fork by_halves by_mantissas clear_opened
+        distrust drop_shape expect_again forget_parents_lanes free_gauge freed_gauge go_on goes_on
+        hand_over is_fit is_no_gauge is_nothing is_to_be_retired keep_lane keep_series kept_lane
+        knew known_series left_over look_closer not_opened observe_unusual observe_usual of_losses
+        of_ring own_exemplars own_samples own_snapshot place_of push_behind push_first put_news
+        put_totals record_in_new_lane recorded_counter recorded_gauge recorded_timer
+        refused_file_system remove_unfinished rounded_off seconds_a_count snapshot_within
+        standing_totals sum_before table_for trusts_processor_counter unfinished_name upto
+        with_new_lane with_rest
         """,
     )
 )

@@ -34,8 +34,8 @@ pub enum Error {
         name: String,
         /// The kind and unit of the existing family.
         existing: String,
-        /// The requested kind and unit.
-        asked: String,
+        /// The kind and unit that the call requested.
+        requested: String,
     },
     /// An option with an invalid value.
     #[non_exhaustive]
@@ -75,7 +75,7 @@ pub enum Error {
         /// The name as given.
         given: String,
         /// The valid names.
-        known: &'static str,
+        valid: &'static str,
     },
 }
 
@@ -89,12 +89,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Name { name, reason } => write!(f, "{name:?} is not a valid name: {reason}"),
-            Error::Mismatch { name, existing, asked } => write!(
+            Error::Mismatch { name, existing, requested } => write!(
                 f,
-                "the family {name:?} exists as {existing}, but was asked for as {asked}; \
+                "the family {name:?} exists as {existing}, but was requested as {requested}; \
                  use the same kind everywhere, or another name"
             ),
-            Error::Option { option, reason } => write!(f, "the option {option} cannot be kept: {reason}"),
+            Error::Option { option, reason } => write!(f, "invalid option {option}: {reason}"),
             Error::LabelCount { name, expected, given } => {
                 write!(f, "the family {name:?} has {expected} labels, but {given} values were given")
             }
@@ -104,8 +104,8 @@ impl fmt::Display for Error {
                  families of one name would have two types; make them two scrape jobs, one with \
                  ?surface=canonical and one with ?surface=legacy,documented",
             ),
-            Error::Unknown { what, given, known } => {
-                write!(f, "{given:?} is not a known {what}; known are: {known}")
+            Error::Unknown { what, given, valid } => {
+                write!(f, "unknown {what} {given:?}; use one of: {valid}")
             }
         }
     }

@@ -388,5 +388,5 @@ fn error_describes_the_difference_of_definitions() {
     registry.timer("jobs", "", &["queue", "host"]).unwrap();
     let refused = registry.counter("jobs", "", &[]).unwrap_err().to_string();
     assert!(refused.contains("exists as a timer in seconds with the labels queue, host"), "{refused}");
-    assert!(refused.contains("was asked for as a counter without labels"), "{refused}");
+    assert!(refused.contains("was requested as a counter without labels"), "{refused}");
 }

@@ -141,7 +141,7 @@ fn bind_advice(address: &BoundAddress, source: &io::Error) -> &'static str {
             "; another process listens there: stop it, or choose another path"
         }
         (BoundAddress::Unix(_), ErrorKind::AlreadyExists) => {
-            "; it is no socket, and is left alone: remove it, or choose another path"
+            "; a file that is not a socket has this path: remove it, or choose another path"
         }
         (BoundAddress::Unix(_), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             "; create its directory, or choose another path"

@@ -131,7 +131,7 @@ size_sum 1.0
     }
 
     #[test]
-    fn without_a_name_all_is_shown() {
+    fn filter_without_names_shows_everything() {
         assert_eq!(shown(&[]), TEXT);
     }
 }

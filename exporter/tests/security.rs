@@ -153,7 +153,7 @@ fn hangup_reloads_the_files() {
     files.admit("nonsense");
     running.signal("-HUP");
     let said = running.line();
-    assert!(said.contains("line 1") && said.contains("every request is refused"), "{said}");
+    assert!(said.contains("line 1") && said.contains("every request is rejected"), "{said}");
     // The certificate is reloaded independently of the credentials.
     assert_eq!((bearer(&old, "another"), bearer(&files.path("cert"), "another")), (0, 500));
     assert_eq!(ask(address, &files.path("cert"), "/health", &[]).unwrap().status, 200);

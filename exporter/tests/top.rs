@@ -108,7 +108,7 @@ fn in_order(screen: &str, texts: &[&str]) -> bool {
 }
 
 #[test]
-fn keys_order_filter_pause_and_end_it() {
+fn keys_sort_filter_pause_and_end_top() {
     if !has_tmux() {
         return;
     }
@@ -151,7 +151,7 @@ fn keys_order_filter_pause_and_end_it() {
 }
 
 #[test]
-fn it_survives_a_resize_and_a_directory_that_goes_and_comes() {
+fn top_survives_a_resize_and_a_recreated_directory() {
     if !has_tmux() {
         return;
     }
@@ -372,7 +372,7 @@ fn a_directory_without_series_is_explained() {
 }
 
 #[test]
-fn what_is_no_terminal_is_told_what_to_do() {
+fn top_without_a_terminal_names_the_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let (code, _, errors) = outcome(&terminal::ictus().arg("top").arg(directory.path()).output().unwrap());
     assert_eq!(code, Some(2));

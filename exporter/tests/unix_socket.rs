@@ -117,7 +117,7 @@ fn file_that_is_no_socket_is_not_replaced() {
     let (directory, path) = place();
     let refused = || {
         let text = serve(&path).unwrap_err().to_string();
-        assert!(text.contains("no socket") && text.contains("choose another path"), "{text}");
+        assert!(text.contains("not a socket") && text.contains("choose another path"), "{text}");
     };
     fs::write(&path, "mine").unwrap();
     refused();

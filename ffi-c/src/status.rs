@@ -64,17 +64,17 @@ impl ictus_status {
             ictus_status::Null => "a pointer that must not be NULL is NULL\0",
             ictus_status::Length => "a length is more than memory can hold\0",
             ictus_status::Utf8 => "a string is not UTF-8\0",
-            ictus_status::Name => "a metric or label name that Prometheus would not take\0",
+            ictus_status::Name => "a metric or label name that Prometheus rejects\0",
             ictus_status::Mismatch => {
                 "a family of that name exists with another kind; use the same kind everywhere, or another \
                  name\0"
             }
-            ictus_status::Labels => "another number of label values than the family has label names\0",
+            ictus_status::Labels => "the number of label values differs from the number of label names\0",
             ictus_status::Value => {
                 "a value that cannot be recorded: NaN, negative, infinite, or 2^94 and more\0"
             }
             ictus_status::Io => {
-                "the operating system refused: a directory cannot be made, used or listed, or an address bound\0"
+                "the operating system returned an error: a directory cannot be created, used or listed, or an address cannot be bound\0"
             }
             ictus_status::Stopped => "the write callback asked to stop\0",
             ictus_status::Internal => "a fault in Ictus itself\0",
@@ -84,7 +84,7 @@ impl ictus_status {
             }
             ictus_status::Unknown => "no series has that name and those label values\0",
             ictus_status::Address => {
-                "an address that is none: give one like 127.0.0.1:9464, localhost:0 or unix:/run/metrics.sock\0"
+                "an invalid address: give one like 127.0.0.1:9464, localhost:0 or unix:/run/metrics.sock\0"
             }
         }
     }

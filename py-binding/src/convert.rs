@@ -114,7 +114,7 @@ pub(crate) fn format(name: &str) -> PyResult<Format> {
         "openmetrics" => Ok(Format::OpenMetrics),
         "protobuf" => Ok(Format::Protobuf),
         _ => {
-            let message = format!("format {name:?} is not known: try 'text', 'openmetrics' or 'protobuf'");
+            let message = format!("unknown format {name:?}: use 'text', 'openmetrics' or 'protobuf'");
             Err(PyValueError::new_err(message))
         }
     }

@@ -110,7 +110,7 @@ def test_a_program_with_workers_has_all_timers(
     assert not list(Path(directory).glob("*.db"))
 
 
-def test_cleaning_by_hand(directory: str, tmp_path: Path) -> None:
+def test_documented_cleaning_empties_the_directory(directory: str, tmp_path: Path) -> None:
     Path(directory, "ictus").mkdir()
     Path(directory, "ictus", "totals").write_bytes(b"something old")
     Path(directory, "old.db").write_bytes(b"something older")
@@ -120,7 +120,7 @@ def test_cleaning_by_hand(directory: str, tmp_path: Path) -> None:
     assert list(Path(directory).iterdir()) == []
 
 
-def test_the_small_server(
+def test_small_server_serves_the_file(
     directory: str, written: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
     port = free_port()
@@ -168,7 +168,7 @@ def test_tests_named_by_the_comparison_exist() -> None:
     assert not [row for row in rows if "`test_" not in row]
 
 
-def test_the_program_that_compares(tmp_path: Path) -> None:
+def test_program_that_compares_prints_the_differences(tmp_path: Path) -> None:
     """Runs workers of both kinds in turn: Ictus shows everything that the SDK shows."""
     [text] = re.findall(
         r"^```python\n(.*?)^```", (DOCS / "migration.md").read_text(), re.DOTALL | re.MULTILINE

@@ -123,7 +123,7 @@ def test_a_task_ends_once(stub: Stub) -> None:
     assert (counts.completed, counts.failed, counts.updates) == (0, 1, 2)
 
 
-def test_the_single_poll(stub: Stub) -> None:
+def test_single_poll_returns_one_task(stub: Stub) -> None:
     client = Client(stub)
     assert client("GET", "/api/tasks/poll/other")[1]["taskId"] == "other-1"
     with Stub(rate=1e-9, slow=0, poll_errors=0) as slow:
@@ -150,7 +150,7 @@ def test_definitions_tokens_and_schemas(stub: Stub) -> None:
     ("method", "path"),
     [("GET", "/api/workflow/1"), ("POST", "/api/workflow"), ("PUT", "/api/tasks"), ("GET", "/")],
 )
-def test_everything_else_is_404_with_json(stub: Stub, method: str, path: str) -> None:
+def test_unknown_path_is_404_with_json(stub: Stub, method: str, path: str) -> None:
     status, error = Client(stub)(method, path, None if method == "GET" else {})
     assert (status, error["status"]) == (404, 404)
     assert path in error["message"]

@@ -42,7 +42,7 @@ def test_environment_has_its_releases(ending: str) -> None:
                 assert f"=={version(one.name)}" == str(one.specifier)
 
 
-def test_the_bridge_to_prometheus_client() -> None:
+def test_bridge_to_prometheus_client_works_with_the_release() -> None:
     from ictus import prometheus  # noqa: PLC0415
 
     registry, into = ictus.Registry(), CollectorRegistry()
@@ -58,7 +58,7 @@ def test_the_bridge_to_prometheus_client() -> None:
     assert generate_latest(into.restricted_registry(["absent"])) == b""
 
 
-def test_the_bridge_to_opentelemetry() -> None:
+def test_bridge_to_opentelemetry_works_with_the_release() -> None:
     try:
         version("opentelemetry-api")
     except PackageNotFoundError:

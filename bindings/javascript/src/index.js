@@ -10,7 +10,7 @@ const SURFACES = { default: 0, legacy: 1, documented: 2, canonical: 4 };
 function numbered(kind, names, given) {
   if (!Object.hasOwn(names, given)) {
     throw new TypeError(
-      `${kind} ${JSON.stringify(given)} is not known: try ${Object.keys(names).join(', ')}`,
+      `unknown ${kind} ${JSON.stringify(given)}: use ${Object.keys(names).join(', ')}`,
     );
   }
   return names[given];

@@ -181,7 +181,7 @@ mod tests {
     use super::{Input, Output};
 
     #[test]
-    fn what_is_written_is_read_with_the_same_checksum() {
+    fn written_bytes_are_read_with_the_same_checksum() {
         let mut bytes = Vec::new();
         let mut output = Output::new(&mut bytes);
         output.number(7).unwrap();

@@ -31,8 +31,8 @@ pub(crate) fn read(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io
         let again = read_words(source, line, bounds)?;
         if again == words {
             let distribution = words.distribution(bounds);
-            let upto = Some(covered_by(&distribution));
-            return Ok(BucketCounts { distribution, covered: upto });
+            let covered = Some(covered_by(&distribution));
+            return Ok(BucketCounts { distribution, covered });
         }
         words = again;
     }
@@ -63,15 +63,15 @@ impl BucketCounts {
 
 /// Returns the number of observations in the classic and in the exponential buckets.
 fn covered_by(distribution: &Distribution) -> [u64; 2] {
-    let Distribution { zero, unallocated: unplaced, exponential, .. } = distribution;
-    let all = exponential.values().chain([*zero, *unplaced]);
+    let Distribution { zero, unallocated, exponential, .. } = distribution;
+    let all = exponential.values().chain([*zero, *unallocated]);
     [distribution.count(), all.fold(0, u64::saturating_add)]
 }
 
 /// The words of one read.
 #[derive(PartialEq)]
 struct BucketCopy {
-    /// The zero, unplaced and classic buckets, and the table of pages.
+    /// The zero, unallocated and classic buckets, and the table of pages.
     words: Vec<u64>,
     /// The existing pages, one after the other.
     pages: Vec<u64>,

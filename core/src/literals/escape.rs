@@ -48,14 +48,14 @@ mod tests {
     }
 
     #[test]
-    fn help_leaves_quotes_alone() {
+    fn help_does_not_escape_quotes() {
         let mut out = String::new();
         help(&mut out, "say \"hi\" \\ \n");
         assert_eq!(out, r#"say "hi" \\ \n"#);
     }
 
     #[test]
-    fn other_control_characters_and_letters_pass() {
+    fn other_control_characters_and_letters_are_unchanged() {
         assert_eq!(escaped("\r\t\0\u{7f}\u{2028}"), "\r\t\0\u{7f}\u{2028}");
         assert_eq!(escaped("日本\n語"), "日本\\n語");
     }

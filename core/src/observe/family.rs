@@ -108,7 +108,7 @@ impl<M: MetricHandle> Family<M> {
             return Err(Error::Mismatch {
                 name: definition.name.to_owned(),
                 existing: definition.kind.described(definition.unit, definition.labels),
-                asked: M::KIND.described(definition.unit, definition.labels),
+                requested: M::KIND.described(definition.unit, definition.labels),
             });
         }
         let options = &recorder.options().families;

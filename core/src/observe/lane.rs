@@ -234,7 +234,7 @@ impl LaneWriter {
     /// Adds to a counter, which stays below [`LIMIT`]: readers accept no larger value.
     #[inline]
     pub(super) fn add(&self, by: f64) -> RecordResult {
-        let CounterLane { busy, compensation: left_over } = &self.counter;
+        let CounterLane { busy, compensation } = &self.counter;
         if busy.load(Ordering::Relaxed) {
             return RecordResult::Reentrant;
         }
@@ -243,10 +243,10 @@ impl LaneWriter {
         compiler_fence(Ordering::SeqCst);
         let head = &self.lane().head;
         let value = f64::from_bits(head.load(Ordering::Relaxed));
-        let by = by + f64::from_bits(left_over.load(Ordering::Relaxed));
+        let by = by + f64::from_bits(compensation.load(Ordering::Relaxed));
         // The rounding error must never decrease the counter.
         let sum = (value + by).max(value).min(LIMIT.next_down());
-        left_over.store(rounding_error(value, by, sum).to_bits(), Ordering::Relaxed);
+        compensation.store(rounding_error(value, by, sum).to_bits(), Ordering::Relaxed);
         head.store(sum.to_bits(), Ordering::Release);
         compiler_fence(Ordering::SeqCst);
         busy.store(false, Ordering::Relaxed);

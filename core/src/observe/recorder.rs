@@ -163,7 +163,7 @@ impl Recorder {
             Error::Mismatch {
                 name: requested.name.clone(),
                 existing: existing.map_or_else(String::new, |existing| shape(&existing.family.record)),
-                asked: shape(requested),
+                requested: shape(requested),
             }
         })
     }

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dead_are_gone_and_the_living_stay() {
+    fn clear_removes_ended_segments_and_keeps_live_ones() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path();
         drop(count_a_job(path));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_forgets_what_was_cleared() {
+    fn reader_drops_cleared_series() {
         let parent = tempfile::tempdir().unwrap();
         drop(count_a_job(parent.path()));
         let mut reader = Reader::new(parent.path());
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn killed_at_any_point_all_of_the_past_is_there_or_none() {
+    fn kill_during_a_clear_leaves_all_or_nothing() {
         for (point, left) in [
             ("totals/written", Some(2.0)),
             ("totals/synced", Some(2.0)),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_clear() {
+    fn missing_directory_is_clear() {
         let parent = tempfile::tempdir().unwrap();
         assert_eq!(clear(parent.path()).unwrap(), 0);
         assert!(fs::read_dir(parent.path()).unwrap().next().is_none());

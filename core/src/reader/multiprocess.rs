@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn only_regular_files_of_trusted_users_are_believed() {
+    fn only_regular_files_of_trusted_users_are_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("counter_1.db"), file(100, 1 << 20)).unwrap();
@@ -232,7 +232,7 @@ mod tests {
     /// Files of another user count in the folder `ictus` if that user owns the folder; the same
     /// holds here.
     #[test]
-    fn files_of_the_user_who_records_are_believed() {
+    fn files_of_the_recording_user_are_read() {
         let directory = tempfile::tempdir().unwrap();
         let (path, folder) = (directory.path().join("counter_1.db"), directory.path().join("ictus"));
         fs::write(&path, file(100, 200)).unwrap();
@@ -247,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_more_is_read_than_is_there(bytes in prop::collection::vec(any::<u8>(), 0..200), used in 0..300_u32) {
+        fn file_is_read_up_to_its_used_length(bytes in prop::collection::vec(any::<u8>(), 0..200), used in 0..300_u32) {
             let directory = tempfile::tempdir().unwrap();
             let mut bytes = bytes;
             if let Some(first) = bytes.first_chunk_mut() {

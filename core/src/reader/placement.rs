@@ -159,7 +159,7 @@ mod tests {
 
     /// A live process that began a series earlier keeps it, although the totals do not contain it.
     #[test]
-    fn the_living_keep_their_places() {
+    fn series_of_live_processes_keep_their_slots() {
         let family = family(2, 3);
         let dead = totals(&family, &[("dead early", 1), ("dead late", 5)]);
         let living = SeriesInfo::new(&family, 3, &["living"]);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_totals_keep_what_any_definition_may_show() {
+    fn totals_keep_series_up_to_the_largest_limit() {
         let (narrow, wide) = (family(9, 3), family(9, 50));
         let dead = totals(&narrow, &[("a", 1)]);
         let living = SeriesInfo::new(&wide, 3, &["a"]);

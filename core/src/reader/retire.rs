@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_dead_left_stays_as_it_was() {
+    fn retirement_changes_no_value() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path();
         (0..3).for_each(|process| live_and_die(path, process * 700..(process + 1) * 700));
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn the_living_and_the_locked_are_left_alone() {
+    fn live_and_locked_segments_are_not_retired() {
         let parent = tempfile::tempdir().unwrap();
         let registry = Registry::open(parent.path()).unwrap();
         registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_retires() {
+    fn reader_retires_ended_segments() {
         let parent = tempfile::tempdir().unwrap();
         live_and_die(parent.path(), 0..10);
         let mut reader = Reader::new(parent.path());
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_finished_is_removed_when_it_is_old() {
+    fn stale_temporary_files_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path()).unwrap();
         let place = directory.place().path();
@@ -548,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn killed_at_any_point_nothing_is_lost_or_doubled() {
+    fn kill_during_a_retirement_loses_and_doubles_nothing() {
         for point in ALL {
             let parent = tempfile::tempdir().unwrap();
             let path = parent.path();

@@ -271,13 +271,13 @@ fn decode_family(
 }
 
 fn write_distribution(body: &mut Output<impl Write>, distribution: &Distribution) -> io::Result<()> {
-    let Distribution { bounds, classic, zero, unallocated: unplaced, exponential } = distribution;
+    let Distribution { bounds, classic, zero, unallocated, exponential } = distribution;
     body.number(bounds.len() as u32)?;
     bounds.iter().try_for_each(|bound| body.word(bound.to_bits()))?;
     body.number(classic.len() as u32)?;
     classic.iter().try_for_each(|&count| body.word(count))?;
     body.word(*zero)?;
-    body.word(*unplaced)?;
+    body.word(*unallocated)?;
     body.number(exponential.len() as u32)?;
     for (bucket, count) in exponential.iter() {
         body.number(bucket.cast_unsigned())?;
@@ -291,7 +291,7 @@ fn decode_distribution(body: &mut Input<impl Read>) -> Option<Distribution> {
     let bounds = (0..count).map(|_| body.word().map(f64::from_bits)).collect::<Option<Vec<_>>>()?;
     let count = body.number()?;
     let classic = (0..count).map(|_| body.word()).collect::<Option<Vec<_>>>()?;
-    let (zero, unplaced, count) = (body.word()?, body.word()?, body.number()?);
+    let (zero, unallocated, count) = (body.word()?, body.word()?, body.number()?);
     let mut last = None;
     // The buckets are ascending, so that each is appended to those before it.
     let bucket = |_| {
@@ -304,13 +304,7 @@ fn decode_distribution(body: &mut Input<impl Read>) -> Option<Distribution> {
         && bounds.iter().all(|bound| bound.is_finite());
     let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
     let known = exponential.iter().all(|(bucket, _)| has_bucket(bucket));
-    (sound && whole && known).then_some(Distribution {
-        bounds,
-        classic,
-        zero,
-        unallocated: unplaced,
-        exponential,
-    })
+    (sound && whole && known).then_some(Distribution { bounds, classic, zero, unallocated, exponential })
 }
 
 /// Decodes the exemplars of a series with these bounds.
@@ -431,13 +425,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_file_comes_back_as_it_was(series in prop::collection::vec((".*", 0u32..6), 0..4)) {
+        fn totals_round_trip_through_a_file(series in prop::collection::vec((".*", 0u32..6), 0..4)) {
             let file = file(&series);
             prop_assert_eq!(decoded(&encoded(&file)).unwrap(), file);
         }
 
         #[test]
-        fn any_change_and_any_cut_is_seen(at in any::<prop::sample::Index>(), bit in 0..8, cut in any::<bool>()) {
+        fn flipped_and_missing_bytes_are_detected(at in any::<prop::sample::Index>(), bit in 0..8, cut in any::<bool>()) {
             let mut bytes = encoded(&file(&[("a".into(), 5)]));
             let at = at.index(bytes.len());
             if cut { bytes.truncate(at) } else { bytes[at] ^= 1u8 << bit }

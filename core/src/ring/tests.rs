@@ -216,7 +216,9 @@ fn check_distribution(seen: &Distribution, values: impl Iterator<Item = f64>) ->
 /// Returns whether buckets and a reading together are the distribution of all observations below
 /// its head.
 fn is_whole(folded: &BucketCounts, reading: &RingSnapshot) -> bool {
-    folded.covered().is_some_and(|upto| upto.into_iter().all(|upto| reading.since(upto).is_some()))
+    folded
+        .covered()
+        .is_some_and(|covered| covered.into_iter().all(|covered| reading.since(covered).is_some()))
 }
 
 /// Runs readers over a trace. Returns the number that got a reading, and the number that got a

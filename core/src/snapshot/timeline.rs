@@ -356,7 +356,7 @@ mod tests {
         /// Sorted observations are in the true order: exactly within an epoch, and within the
         /// anchors' error across epochs.
         #[test]
-        fn the_order_is_that_of_time(
+        fn observations_are_ordered_by_time(
             (models, observed) in (2..5_usize).prop_flat_map(|count| {
                 (prop::collection::vec(model(), count), observations(count))
             }),

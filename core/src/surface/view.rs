@@ -78,7 +78,7 @@ impl FromStr for Surface {
             Error::Unknown {
                 what: "surface",
                 given: given.to_owned(),
-                known: "legacy, documented, canonical",
+                valid: "legacy, documented, canonical",
             }
         })
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn order_and_repetition_do_not_matter() {
+    fn view_ignores_order_and_repetition_of_surfaces() {
         let view = View::new(&[Surface::Documented, Surface::Legacy, Surface::Documented]).unwrap();
         assert_eq!(view, View::default());
         assert_eq!("documented, legacy,documented".parse::<View>().unwrap(), view);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn canonical_stands_alone() {
+    fn canonical_is_refused_with_other_surfaces() {
         for list in ["canonical,legacy", "documented,canonical", "legacy,documented,canonical"] {
             assert!(matches!(list.parse::<View>(), Err(Error::SurfaceConflict)), "{list}");
         }

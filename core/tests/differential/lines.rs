@@ -70,7 +70,7 @@ fn timer_lines(name: &str, timing: &Timing) -> Vec<(String, String)> {
             (format!("{name} classic"), numbers(counts)),
         ]);
     }
-    let unplaced = [distribution.zero as f64, distribution.unallocated as f64];
-    lines.push((format!("{name} exponential"), numbers(unplaced.into_iter().chain(exponential))));
+    let unallocated = [distribution.zero as f64, distribution.unallocated as f64];
+    lines.push((format!("{name} exponential"), numbers(unallocated.into_iter().chain(exponential))));
     lines
 }

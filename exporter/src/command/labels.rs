@@ -43,7 +43,7 @@ fn parse_name(given: &str) -> Result<(String, String), String> {
         );
     }
     if ["le", "quantile"].contains(&name.as_str()) {
-        return Err("histograms and quantiles have labels of that name".to_owned());
+        return Err("the name is reserved for buckets and quantiles; give another name".to_owned());
     }
     Ok((name, value))
 }

@@ -39,7 +39,7 @@ fn interval(given: &str) -> std::result::Result<Duration, String> {
     if (0.05..=3600.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {
-        Err("from 0.05 to 3600".to_owned())
+        Err("give seconds from 0.05 to 3600".to_owned())
     }
 }
 
@@ -47,7 +47,7 @@ impl Top {
     pub(super) fn run(self) -> Result<i32> {
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             eprint(
-                &"top draws on a terminal, and this is none: print once with ictus dump DIR --format table",
+                &"top needs a terminal as standard input and output; print the metrics once with `ictus dump DIR --format table`",
             );
             return Ok(USAGE_ERROR);
         }

@@ -124,7 +124,7 @@ impl FromStr for ListenAddress {
         let found = every.as_deref().unwrap_or(given).to_socket_addrs().map_err(|error| refused(&error))?;
         let addresses: Vec<_> = found.map(BoundAddress::Tcp).collect();
         if addresses.is_empty() {
-            return Err(refused(&"this host has no address"));
+            return Err(refused(&"the host name resolves to no address"));
         }
         Ok(ListenAddress { addresses, allowed_hosts: Vec::new() })
     }

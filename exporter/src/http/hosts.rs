@@ -40,7 +40,10 @@ impl Hosts {
         let of_target = uri.authority().map(|host| parse(host.as_str()));
         for host in given.into_iter().chain(of_target) {
             let Some(host) = host else {
-                return Some(route::text_response(StatusCode::BAD_REQUEST, "Bad Request - This is no host"));
+                return Some(route::text_response(
+                    StatusCode::BAD_REQUEST,
+                    "Bad Request - Invalid host name",
+                ));
             };
             if uri.path() != route::HEALTH && !self.is_allowed(&host) {
                 return Some(route::text_response(

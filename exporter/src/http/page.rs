@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn browsers_get_the_page_and_nobody_else() {
+    fn only_browsers_get_the_page() {
         let asks = |accept: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for value in accept {

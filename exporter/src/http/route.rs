@@ -203,7 +203,7 @@ impl ParsedRequest {
                 None => {
                     return Ok(text_response(
                         StatusCode::NOT_FOUND,
-                        "Not Found - No such timer in /snapshot.json",
+                        "Not Found - /snapshot.json lists the timers",
                     ));
                 }
             },

@@ -50,7 +50,7 @@ impl Credentials {
         let header = match kind.to_ascii_lowercase().as_str() {
             "bearer" if !secret.is_empty() && !secret.contains([' ', '\t']) => format!("Bearer {secret}"),
             "basic" if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
-            _ => return Err(format!("these are no credentials; {KINDS}")),
+            _ => return Err(format!("invalid credentials; {KINDS}")),
         };
         let mut header =
             HeaderValue::from_str(&header).map_err(|_| format!("they have control characters; {KINDS}"))?;
@@ -130,26 +130,26 @@ fn base(given: &str, port: u16) -> std::result::Result<Uri, String> {
     let remedy = format!("give an address such as http://127.0.0.1:{port}");
     if given.split(['/', '?', '#']).any(|part| part.contains('@')) {
         return Err(
-            "an address has no place for a name and a password: they would be in lists of processes; give \
-                    them in a file (--credentials), or in ICTUS_PUSH_CREDENTIALS"
+            "the URL has a user name or a password, which lists of processes would show; give them in a \
+                    file (--credentials), or in ICTUS_PUSH_CREDENTIALS"
                 .to_owned(),
         );
     }
     // The library's error is omitted: it may quote the address.
-    let base: Uri = given.parse().map_err(|_| format!("this is no address; {remedy}"))?;
+    let base: Uri = given.parse().map_err(|_| format!("invalid URL; {remedy}"))?;
     let Some(host) = base.host().filter(|_| base.scheme_str() == Some("http")) else {
-        return Err(format!("only plain HTTP is spoken; {remedy}"));
+        return Err(format!("only plain HTTP is supported; {remedy}"));
     };
     let port = base.port_u16().unwrap_or(port);
-    format!("http://{host}:{port}{}", base.path())
-        .parse()
-        .map_err(|_| format!("this is no address; {remedy}"))
+    format!("http://{host}:{port}{}", base.path()).parse().map_err(|_| format!("invalid URL; {remedy}"))
 }
 
 /// Returns another path on the same server.
 pub(super) fn at(base: &Uri, path: &str) -> std::result::Result<Uri, String> {
     let host = base.authority().map_or("", |authority| authority.as_str());
-    format!("http://{host}{path}").parse().map_err(|_| format!("{path:?} is no path"))
+    format!("http://{host}{path}")
+        .parse()
+        .map_err(|_| format!("invalid path {path:?}; give letters, digits and /"))
 }
 
 #[cfg(test)]

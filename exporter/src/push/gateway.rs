@@ -37,7 +37,7 @@ pub fn push(source: &Source, gateway: &Destination, job: &str, labels: &[(String
 fn target(gateway: &Destination, job: &str, labels: &[(String, String)]) -> std::result::Result<Uri, String> {
     let base = gateway.base(PORT)?;
     if job.is_empty() {
-        return Err("the job needs a name".to_owned());
+        return Err("the job has no name; give one with --job".to_owned());
     }
     let mut path = base.path().trim_end_matches('/').to_owned() + "/metrics";
     let job = ("job".to_owned(), job.to_owned());
@@ -69,7 +69,7 @@ mod tests {
             ("https://localhost", "a", "only plain HTTP"),
             ("localhost:9091", "a", "only plain HTTP"),
             ("http://a b", "a", "such as http://127.0.0.1:9091"),
-            ("http://localhost", "", "needs a name"),
+            ("http://localhost", "", "has no name"),
         ] {
             assert!(target(&Destination::new(gateway), job, &[]).unwrap_err().contains(why), "{gateway}");
         }

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_or_the_end_goes() {
+    fn long_values_are_shortened_in_the_middle_or_at_the_end() {
         assert_eq!(middle("task_execute_time_seconds", 25), "task_execute_time_seconds");
         assert_eq!(middle("task_execute_time_seconds", 15), "task_ex…seconds");
         assert_eq!(end("charge_card", 7), "charge…");

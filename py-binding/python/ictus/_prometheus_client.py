@@ -93,7 +93,7 @@ def _parse_name(file: str) -> tuple[str, str, str]:
     """Returns the type, a gauge's mode and the process id, which are in a file's name."""
     kind, *rest = file.removesuffix(".db").split("_")
     if kind not in ("counter", "gauge", "histogram", "summary"):
-        message = "its name says no type"
+        message = "its name has no known type"
         raise ValueError(message)
     return (kind, rest[0], rest[1]) if kind == "gauge" else (kind, "", rest[0])
 

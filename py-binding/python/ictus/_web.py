@@ -58,7 +58,7 @@ def make_asgi_app(
             await _lifespan(receive, send)
             return
         if scope["type"] != "http":
-            raise ValueError(f"metrics are shown over http, and not over {scope['type']}")
+            raise ValueError(f"metrics are served over http, not over {scope['type']}")
         request_headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             # A list that spans several headers is one list.

@@ -174,7 +174,7 @@ impl<H: MetricHandle> LabelledFamily<H> {
     /// Returns the error of recording on a family that has labels.
     pub(crate) fn missing_labels_error(&self) -> PyErr {
         let (name, labels) = (&self.info.name, self.info.label_names.join("=…, "));
-        PyValueError::new_err(format!("{name} has labels: say which series, as {name}.labels({labels}=…)"))
+        PyValueError::new_err(format!("{name} has labels: choose a series with {name}.labels({labels}=…)"))
     }
 
     /// Returns the label values as exact strings, in the order of the family's label names.

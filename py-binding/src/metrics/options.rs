@@ -76,7 +76,6 @@ fn parse_variable<T: FromStr>(name: &str) -> PyResult<Option<T>> {
 }
 
 pub(crate) fn seconds(name: &str, given: f64) -> PyResult<Duration> {
-    let value_error =
-        |_| PyValueError::new_err(format!("{name} must be a number of seconds, and is {given}"));
+    let value_error = |_| PyValueError::new_err(format!("{name} must be a number of seconds, not {given}"));
     Duration::try_from_secs_f64(given).map_err(value_error)
 }

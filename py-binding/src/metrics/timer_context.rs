@@ -52,7 +52,9 @@ impl TimerContext {
     fn __enter__<'py>(slf: Bound<'py, TimerContext>) -> PyResult<Bound<'py, TimerContext>> {
         let mut state = slf.get().state();
         if state.start.is_some() {
-            return Err(PyRuntimeError::new_err("a measurement runs already: call time() for each block"));
+            return Err(PyRuntimeError::new_err(
+                "a measurement is running already: call time() for each block",
+            ));
         }
         state.start = Some(Stopwatch::start());
         drop(state);

@@ -49,9 +49,11 @@ impl Snapshot {
             None => Ok(None),
             Some(Value::Counter(value) | Value::Gauge(value)) => Ok(Some(*value)),
             Some(Value::Timer(_)) => {
-                Err(PyTypeError::new_err(format!("{name} is a timer: ask for its timing()")))
+                Err(PyTypeError::new_err(format!("{name} is a timer: call timing() for its values")))
             }
-            Some(_) => Err(PyTypeError::new_err(format!("{name} is no single number"))),
+            Some(_) => Err(PyTypeError::new_err(format!(
+                "{name} has no single value: this version of Ictus cannot read its type"
+            ))),
         }
     }
 
@@ -63,7 +65,9 @@ impl Snapshot {
         match self.find(name, labels)? {
             None => Ok(None),
             Some(Value::Timer(timing)) => Ok(Some(Timing::new(timing.clone()))),
-            Some(_) => Err(PyTypeError::new_err(format!("{name} is no timer: ask for its value()"))),
+            Some(_) => {
+                Err(PyTypeError::new_err(format!("{name} is not a timer: call value() for its value")))
+            }
         }
     }
 

@@ -50,7 +50,7 @@ impl Timing {
         if (0.0..=1.0).contains(&q) {
             return Ok(self.0.window.quantile(q));
         }
-        Err(PyValueError::new_err(format!("a quantile is from 0 to 1, and not {q}")))
+        Err(PyValueError::new_err(format!("a quantile must be 0 to 1, not {q}")))
     }
 
     /// Pairs of an upper bound and the number of observations up to it. The last bound is infinite.

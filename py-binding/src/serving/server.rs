@@ -99,6 +99,6 @@ pub(super) fn source(registry: Option<&Bound<'_, Registry>>, directory: Option<P
     match (registry, directory) {
         (Some(registry), None) => Ok(Source::from_registry(registry.get().core.clone())),
         (None, Some(directory)) => Source::open(directory).map_err(|cause| convert::exporter_error(&cause)),
-        _ => Err(PyValueError::new_err("give either registry= or directory=: what is to be shown")),
+        _ => Err(PyValueError::new_err("give either registry= or directory=, the metrics to show")),
     }
 }

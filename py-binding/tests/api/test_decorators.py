@@ -82,7 +82,7 @@ def test_families_with_labels_are_refused_at_decoration() -> None:
         lambda: registry.gauge("inside", "", ["outcome"]).track_inprogress(),
         lambda: registry.counter("errors", "", ["outcome"]).count_exceptions(),
     ):
-        with pytest.raises(ValueError, match="say which series"):
+        with pytest.raises(ValueError, match="choose a series with"):
             decorator()(lambda: ran.append(1))
     assert ran == []
 

@@ -122,16 +122,16 @@ def test_commands_of_the_pages_work(page: str, directory: str, tmp_path: Path) -
         if written.startswith(("ictus run ", "install ")):
             continue  # Run for metrics.md below, or needs a group of users that tests do not have.
         command = re.sub("|".join(map(re.escape, places)), lambda place: places[place[0]], written)
-        goes_on = command.startswith(("ictus serve", "ictus write"))
+        keeps_running = command.startswith(("ictus serve", "ictus write"))
         shell = subprocess.Popen(
-            ["bash", "-o", "pipefail", "-c", f"exec {command}" if goes_on else command],
+            ["bash", "-o", "pipefail", "-c", f"exec {command}" if keeps_running else command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
         )
-        if goes_on:
+        if keeps_running:
             assert shell.stderr is not None
             line = shell.stderr.readline()
             assert "serving" in line or "writing" in line, (command, line)

@@ -90,7 +90,7 @@ def test_wrong_labels_are_refused_with_advice(kind: str) -> None:
         with pytest.raises(TypeError, match=r"jobs has the labels \(queue, host\): give a value for each"):
             metric.labels(*values, **named)
     record = metric.observe if kind == "timer" else metric.inc
-    with pytest.raises(ValueError, match=r"say which series, as jobs\.labels\(queue=…, host=…\)"):
+    with pytest.raises(ValueError, match=r"choose a series with jobs\.labels\(queue=…, host=…\)"):
         record(1)
 
 

@@ -1,8 +1,13 @@
 //! The aggregate: all series of all segments and the totals, kept from one snapshot to the next.
 //!
-//! The change of a lane replaces the lane's previous share, so a series without changes costs
-//! nothing. Every lane has an **origin**, its rank among all lanes: the rank of its segment, by
-//! creation and id, then its line. The totals have the first origin.
+//! [`Aggregator::apply_delta`] replaces the contributions of the lanes that changed, so a series
+//! without changes costs nothing. [`Aggregator::finish_update`] then refills the windows that lost
+//! observations, and reports the lanes that must be read again for this. Until then, such windows
+//! are incomplete.
+//!
+//! Every lane has an **origin**, its rank among all lanes: the rank of its segment, by creation and
+//! id, then its line. The totals have the first origin. Observations with equal timestamps are
+//! ordered by origin, so the result does not depend on the order in which segments are read.
 
 mod arrivals;
 mod family;
@@ -190,11 +195,11 @@ impl Aggregator {
                 segment.lanes.insert(line, id);
                 id
             });
-            let (goes_on, exemplars) = (lane.is_incremental(), lane.take_exemplars());
+            let (is_incremental, exemplars) = (lane.is_incremental(), lane.take_exemplars());
             let begun = series.begun;
             let total = SeriesTotal { since: now, begun, ..lane.take_total() };
             let newest = Arrivals::Recorded { epoch, observations: lane.newest() };
-            if goes_on {
+            if is_incremental {
                 self.advance(id, origin, &total, newest);
             } else {
                 let precedence = Precedence { lives, created: key.created, segment: key.id };

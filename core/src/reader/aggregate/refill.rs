@@ -96,7 +96,7 @@ mod tests {
     };
 
     #[test]
-    fn what_nobody_has_any_more_leaves_nothing() {
+    fn families_without_contributions_are_dropped() {
         let mut totals = Totals::default();
         // One name in two shapes.
         for kind in [Kind::Counter, Kind::Timer] {

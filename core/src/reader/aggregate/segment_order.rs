@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn ranks_are_in_the_order_of_segments_whichever_comes_first() {
+    fn ranks_follow_the_age_of_segments_in_any_order_of_reading() {
         for (in_memory, first, last) in [(false, 1, FIRST_LOCAL_RANK - 1), (true, FIRST_LOCAL_RANK, LAST)] {
             let key = |created| SegmentKey { in_memory, created, id: 7 };
             let mut merged = Aggregator::default();

@@ -137,8 +137,8 @@ impl SeriesAggregate {
             // the ring.
             total.distribution.max_with(&before.total.distribution);
         }
-        let goes_on = before.as_ref().filter(|before| !before.rereading);
-        let arrivals = goes_on.and_then(|before| total.count.checked_sub(before.total.count));
+        let is_incremental = before.as_ref().filter(|before| !before.rereading);
+        let arrivals = is_incremental.and_then(|before| total.count.checked_sub(before.total.count));
         let known = arrivals.and_then(|arrivals| newest.len().checked_sub(arrivals as usize));
         if before.is_some() && known.is_none() {
             // Observations in between were overwritten, or the lane was read again: all of them are
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_that_does_not_go_on_from_what_is_known_is_read_again() {
+    fn lane_that_does_not_continue_the_cached_state_is_read_again() {
         let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Timer, &[]));
         let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
         let total = SeriesTotal { count: 1, sum: ExactSum::from_values([1.0]), ..SeriesTotal::default() };
@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_is_full_stays_full() {
+    fn saturated_count_stays_saturated() {
         let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Timer, &[]));
         let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
         let made = |observations| Arrivals::Recorded { epoch: 1, observations };
@@ -539,7 +539,7 @@ mod tests {
     /// Of equal timestamps, the one of the older origin is older. The observation that fell out may
     /// be newer.
     #[test]
-    fn what_fell_out_comes_back_before_one_of_the_same_stamp() {
+    fn evicted_observation_returns_before_a_newer_one_of_the_same_stamp() {
         let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Timer, &[]));
         let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
         let put = |series: &mut SeriesAggregate, origin, observations: &[(u64, f64)]| {

@@ -97,7 +97,7 @@ mod tests {
     /// If the clock does not advance, segments have the same creation time. All readers must decide
     /// alike, whichever segment they read first.
     #[test]
-    fn of_segments_made_at_one_time_the_greater_id_counts_as_newer() {
+    fn greater_id_decides_between_segments_of_equal_age() {
         let mut seen = [false; 2];
         while seen != [true; 2] {
             let parent = tempfile::tempdir().unwrap();

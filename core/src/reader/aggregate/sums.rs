@@ -85,8 +85,8 @@ fn checked_replace(sum: u64, old: u64, new: u64) -> Option<u64> {
 }
 
 fn counts(distribution: &Distribution) -> impl Iterator<Item = u64> {
-    let Distribution { classic, zero, unallocated: unplaced, exponential, .. } = distribution;
-    [*zero, *unplaced].into_iter().chain(classic.iter().copied()).chain(exponential.values())
+    let Distribution { classic, zero, unallocated, exponential, .. } = distribution;
+    [*zero, *unallocated].into_iter().chain(classic.iter().copied()).chain(exponential.values())
 }
 
 fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
@@ -95,8 +95,8 @@ fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
 
 /// Returns whether there are no buckets at all, as for a counter.
 fn is_zero(distribution: &Distribution) -> bool {
-    let Distribution { bounds, classic, zero, unallocated: unplaced, exponential } = distribution;
-    bounds.is_empty() && classic.is_empty() && (*zero, *unplaced) == (0, 0) && exponential.is_empty()
+    let Distribution { bounds, classic, zero, unallocated, exponential } = distribution;
+    bounds.is_empty() && classic.is_empty() && (*zero, *unallocated) == (0, 0) && exponential.is_empty()
 }
 
 /// Counts values. If this returns none, the distribution must not be used.
@@ -171,12 +171,12 @@ mod tests {
                 let sum =
                     if sum == f64::MAX { ExactSum([u64::MAX; 3]) } else { ExactSum::from_values([sum]) };
                 let classic = counts[2..][..=bounds.len()].to_vec();
-                let [zero, unplaced, ..] = counts;
+                let [zero, unallocated, ..] = counts;
                 let distribution = match kind {
                     0 => Distribution::default(),
                     _ => {
                         let exponential = exponential.into_iter().collect();
-                        Distribution { bounds, classic, zero, unallocated: unplaced, exponential }
+                        Distribution { bounds, classic, zero, unallocated, exponential }
                     }
                 };
                 SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
@@ -195,7 +195,7 @@ mod tests {
 
     /// Parts that did not change are not added up again.
     #[test]
-    fn ordinary_parts_can_be_exchanged() {
+    fn contributions_of_ordinary_sums_are_replaced() {
         let mut sums = Sums::default();
         let (one, more, other) = (lane(&[0.5, 2.0]), lane(&[0.5, 2.0, 2.0]), lane(&[0.0, 3.0]));
         assert!(sums.replace(None, Some(&one)) && sums.replace(None, Some(&other)));
@@ -220,7 +220,7 @@ mod tests {
         /// Lanes are added, changed and removed, including saturated ones and ones with other
         /// bounds.
         #[test]
-        fn exchanging_parts_is_adding_all_up(steps in prop::collection::vec((0..4_usize, prop::option::of(total())), 1..40)) {
+        fn replacing_contributions_equals_recomputing(steps in prop::collection::vec((0..4_usize, prop::option::of(total())), 1..40)) {
             let mut lanes: [Option<SeriesTotal>; 4] = Default::default();
             let (mut sums, mut tells) = (Sums::default(), true);
             for (lane, new) in steps {

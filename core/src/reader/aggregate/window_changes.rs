@@ -224,7 +224,7 @@ mod tests {
     proptest! {
         /// Lanes grow in any order, with equal timestamps, and end.
         #[test]
-        fn window_is_as_a_new_reader_finds_it(steps in steps()) {
+        fn window_equals_that_of_a_new_reader(steps in steps()) {
             let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
             let mut lanes: [Option<Lane>; OWN.len()] = Default::default();
             let mut number = 0.0;

@@ -203,8 +203,8 @@ impl LaneDelta {
     pub(crate) fn is_complete(&self) -> bool {
         match &self.holds {
             LaneValue::Timer(reading, Some(distribution)) if self.series.family.distribution => {
-                let Distribution { zero, unallocated: unplaced, exponential, .. } = distribution;
-                let all = exponential.values().chain([*zero, *unplaced]);
+                let Distribution { zero, unallocated, exponential, .. } = distribution;
+                let all = exponential.values().chain([*zero, *unallocated]);
                 let exponential = all.fold(0_u64, u64::saturating_add);
                 distribution.count() == reading.head && exponential == reading.head
             }

@@ -237,6 +237,19 @@ impl Window {
     /// Returns the quantile at `q` in `0.0..=1.0`: linear interpolation at index `q * (n - 1)` of
     /// the sorted window, as the Conductor SDK defines it. Returns `None` if the window is empty or
     /// `q` is outside the range.
+    ///
+    /// ```
+    /// # use ictus::{Registry, snapshot::Value};
+    /// # let registry = Registry::new();
+    /// let polls = registry.timer("poll_seconds", "How long polls take.", &[])?.labels(&[])?;
+    /// [0.1, 0.2, 0.3, 0.4].map(|seconds| polls.observe(seconds));
+    /// let snapshot = registry.snapshot()?;
+    /// let series = snapshot.family("poll_seconds").and_then(|family| family.get(&[]));
+    /// let Some(Value::Timer(polls)) = series else { unreachable!("it was observed") };
+    /// assert_eq!(polls.window.quantile(0.5), Some(0.25));
+    /// assert_eq!(polls.window.quantile(1.5), None);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         if !(0.0..=1.0).contains(&q) {

@@ -119,17 +119,19 @@ impl Current {
         let identity = match identity.transpose() {
             Ok(identity) => identity,
             Err(error) => {
-                errors.push(error.with_consequence(Some("the last certificate stays in force")));
+                errors.push(error.with_consequence(Some("the previous certificate stays in use")));
                 previous.and_then(|previous| previous.identity.clone())
             }
         };
         let (clients, error) = Part::read(files.client_authorities.as_deref(), tls::client_verifier);
         errors.extend(
-            error.map(|error| error.with_consequence(Some("until it can be used no client may connect"))),
+            error.map(|error| error.with_consequence(Some("no client can connect until the file is valid"))),
         );
         let (auth, error) = Part::read(files.auth.as_deref(), |path| Auth::read(path).map(Arc::new));
         errors.extend(
-            error.map(|error| error.with_consequence(Some("until it can be used every request is refused"))),
+            error.map(|error| {
+                error.with_consequence(Some("every request is rejected until the file is valid"))
+            }),
         );
         let acceptor = match (&identity, &clients) {
             (None, _) | (_, Part::Broken) => Ok(None),
@@ -156,7 +158,7 @@ impl Security {
         if let (None, Some(authorities)) = (&files.certificate, &files.client_authorities) {
             return Err(usage_error(
                 authorities,
-                "clients show certificates over TLS alone: give a certificate, too",
+                "client certificates need TLS: give the endpoint a certificate and its key",
             ));
         }
         let stamps = files.stamps();
@@ -304,7 +306,7 @@ impl ConnectionPolicy for Security {
             match acceptor.accept(stream).await {
                 Ok(stream) => Some(stream),
                 Err(error) => {
-                    log::debug!("a client does not get to TLS: {error}");
+                    log::debug!("TLS handshake failed: {error}");
                     None
                 }
             }

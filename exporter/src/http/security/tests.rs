@@ -96,7 +96,7 @@ fn a_certificate_that_cannot_be_used_is_refused_with_advice() {
         (&chain, &empty, "begins with -----BEGIN"),
         (&key, &key, "begins with -----BEGIN"),
         (&chain, &chain, "begins with -----BEGIN"),
-        (&chain, &other, "its private key?"),
+        (&chain, &other, "does not match the private key"),
     ] {
         let error =
             Security::open(SecurityFiles::new().with_certificate(chain, key)).unwrap_err().to_string();
@@ -135,7 +135,7 @@ fn errors_quote_no_secret() {
     }
 }
 
-/// Returns whether a token is accepted; `None` if every request is refused.
+/// Returns whether a token is accepted; `None` if every request is rejected.
 fn opens(security: &Security, token: &str) -> Option<bool> {
     match &security.state().current.auth {
         Part::Read(auth) => Some(admits(auth, &format!("Bearer {token}"))),
@@ -153,7 +153,7 @@ fn unreadable_credentials_authorize_no_client() {
     assert_eq!(opens(&security, "old"), Some(true));
     fs::write(&path, "nonsense").unwrap();
     let error = security.reload().unwrap_err().to_string();
-    assert!(error.contains("every request is refused"), "{error}");
+    assert!(error.contains("every request is rejected"), "{error}");
     assert_eq!(opens(&security, "old"), None);
     fs::remove_file(&path).unwrap();
     security.poll();
@@ -174,7 +174,7 @@ fn broken_certificate_does_not_block_new_credentials() {
     fs::write(&chain, "broken").unwrap();
     fs::write(&path, "bearer new").unwrap();
     let error = security.reload().unwrap_err().to_string();
-    assert!(error.contains("the last certificate stays in force"), "{error}");
+    assert!(error.contains("the previous certificate stays in use"), "{error}");
     assert_eq!((opens(&security, "old"), opens(&security, "new")), (Some(false), Some(true)));
     assert!(security.state().current.acceptor.is_some());
 }
@@ -186,7 +186,7 @@ fn uncheckable_client_certificates_refuse_every_connection() {
     let authorities = folder.path().join("ca.pem");
     fs::copy(&chain, &authorities).unwrap();
     let alone = SecurityFiles::new().with_client_authorities(&authorities);
-    assert!(Security::open(alone.clone()).unwrap_err().to_string().contains("over TLS alone"));
+    assert!(Security::open(alone.clone()).unwrap_err().to_string().contains("client certificates need TLS"));
     let security = Security::open(alone.with_certificate(&chain, &key)).unwrap();
     assert!(security.state().current.acceptor.is_some());
     fs::remove_file(&authorities).unwrap();

@@ -48,11 +48,11 @@ pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<Identity>> {
     secret_file::warn_if_readable_by_others(key);
     // Errors of the library are not shown: they may quote the secret.
     let private = ring::default_provider().key_provider.load_private_key(private).map_err(|_| {
-        usage_error(key, "its kind of key is not known; give an RSA, ECDSA (P-256, P-384) or Ed25519 key")
+        usage_error(key, "its kind of key is not supported; give an RSA, ECDSA (P-256, P-384) or Ed25519 key")
     })?;
     let identity = CertifiedKey::new(certificates, private);
     identity.keys_match().map_err(|_| {
-        usage_error(chain, format!("is {} its private key? They do not match", key.display()))
+        usage_error(chain, format!("it does not match the private key {}; give its own key", key.display()))
     })?;
     Ok(Arc::new(identity))
 }
@@ -68,7 +68,7 @@ pub(super) fn client_verifier(authorities: &Path) -> Result<Arc<dyn ClientCertVe
     let provider = Arc::new(ring::default_provider());
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|_| usage_error(authorities, "its certificates are no authorities"))
+        .map_err(|_| usage_error(authorities, "its certificates are not those of certificate authorities"))
 }
 
 pub(super) fn acceptor(
@@ -103,7 +103,7 @@ fn not_pem(path: &Path, error: &pem::Error) -> Error {
     let why = match error {
         pem::Error::NoItemsFound => "it has none",
         pem::Error::MissingSectionEnd { .. } => "its end is missing",
-        pem::Error::Base64Decode(_) => "what is between its lines is not base64",
+        pem::Error::Base64Decode(_) => "its content is not base64",
         _ => "it is malformed",
     };
     usage_error(path, format!("{why}; {ADVICE}"))

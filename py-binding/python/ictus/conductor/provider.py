@@ -82,7 +82,7 @@ def _security() -> _core.Security | None:
     files = [os.environ.get(name) for name in _SECURITY]
     for name, file in zip(_SECURITY, files, strict=True):
         if file is not None and not file.strip():
-            raise ValueError(f"{name} is set and blank: give a file, or unset it to ask for nothing")
+            raise ValueError(f"{name} is set and blank: give a file, or unset it to require nothing")
     if not any(files):
         return None
     security = _core.Security(*files)

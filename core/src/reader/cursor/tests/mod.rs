@@ -96,7 +96,7 @@ impl<W: SegmentSource> Looked<W> {
 }
 
 #[test]
-fn what_did_not_change_is_not_read_again() {
+fn unchanged_lanes_are_not_read_again() {
     let mut looked = Looked::new();
     let (_, head) = looked.look(true).unwrap();
     let counters = looked.record("jobs", Kind::Counter, 100);
@@ -134,7 +134,7 @@ fn what_did_not_change_is_not_read_again() {
 }
 
 #[test]
-fn lanes_of_blocks_that_are_gone_are_gone() {
+fn lanes_of_removed_blocks_are_absent() {
     let mut looked = Looked::new();
     looked.record("jobs", Kind::Counter, super::BLOCK_LANES + 5);
     let [shown, _] = looked.lines(true);

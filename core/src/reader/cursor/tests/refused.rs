@@ -42,7 +42,7 @@ impl SegmentSource for Start {
 }
 
 #[test]
-fn a_header_that_does_not_hold_is_refused() {
+fn invalid_header_is_refused() {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let mut words = vec![0; HEADER_WORDS];
     segment.read(0, &mut words).unwrap();
@@ -80,7 +80,7 @@ fn a_header_that_does_not_hold_is_refused() {
 }
 
 #[test]
-fn a_lane_that_nobody_recorded_is_refused() {
+fn lane_with_an_impossible_value_is_refused() {
     type Act = fn(&Looked<Arc<Segment>>);
     let acts: [(&str, Act); 11] = [
         ("a counter's value", |to| to.record("a", Kind::Counter, 1)[0].head.store(LIMIT.to_bits(), Relaxed)),
@@ -171,7 +171,7 @@ fn block_beyond_any_segment_is_refused() {
 /// A series that is removed while it is read is absent, whatever words have replaced its
 /// descriptor.
 #[test]
-fn a_series_that_ends_meanwhile_is_no_corruption() {
+fn series_removed_during_a_read_is_no_corruption() {
     for times in 0..8 {
         let mut looked = Looked::new();
         let lane = looked.record("jobs", Kind::Counter, 1)[0];
@@ -193,7 +193,7 @@ fn a_series_that_ends_meanwhile_is_no_corruption() {
 }
 
 #[test]
-fn blocks_in_a_circle_or_on_top_of_each_other_are_refused() {
+fn cyclic_and_overlapping_blocks_are_refused() {
     let mut looked = Looked::new();
     let [older, newer] = [(); 2].map(|()| looked.segment().new_block().unwrap());
     let newest = looked.root().load(Relaxed);
@@ -218,7 +218,7 @@ fn blocks_in_a_circle_or_on_top_of_each_other_are_refused() {
 }
 
 #[test]
-fn what_claims_more_than_there_is_is_refused() {
+fn claims_beyond_the_size_on_disk_are_refused() {
     let mut looked = Looked::new();
     let lane = looked.record("jobs", Kind::Counter, 1)[0];
     lane.chunks.store(3, Relaxed);

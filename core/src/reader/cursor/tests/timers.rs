@@ -37,7 +37,7 @@ fn told(news: &mut SegmentDelta) -> Vec<&mut LaneDelta> {
 }
 
 #[test]
-fn of_a_timer_only_what_is_new_is_read() {
+fn poll_reads_only_new_observations_of_a_timer() {
     let parent = tempfile::tempdir().unwrap();
     let (_registry, timers) = timers(parent.path(), 1000);
     // The lanes next to it do not change.
@@ -139,7 +139,7 @@ fn new_observations_are_of_one_series() {
 
 /// Also with few observations: a delta would omit observations that the window must get back.
 #[test]
-fn a_timer_that_is_asked_for_again_is_read_whole() {
+fn invalidated_timer_is_read_completely() {
     let parent = tempfile::tempdir().unwrap();
     let (_registry, timers) = timers(parent.path(), 1000);
     let [before, timer] = ["a", "b"].map(|of| timers.labels(&[of]).unwrap());
@@ -159,7 +159,7 @@ fn a_timer_that_is_asked_for_again_is_read_whole() {
 }
 
 #[test]
-fn a_writer_that_is_too_fast_leaves_its_lane_as_it_was() {
+fn lane_of_a_writer_that_is_too_fast_keeps_its_state() {
     let parent = tempfile::tempdir().unwrap();
     let (_registry, timers) = timers(parent.path(), 40);
     let timer = timers.labels(&["a"]).unwrap();
@@ -199,24 +199,24 @@ fn a_writer_that_is_too_fast_leaves_its_lane_as_it_was() {
 }
 
 #[test]
-fn a_timer_without_a_distribution_goes_on_as_well() {
+fn timer_without_a_distribution_is_read_incrementally() {
     let parent = tempfile::tempdir().unwrap();
     let options = FamilyOptions::default().without_distribution();
     let registry = Registry::open_with(parent.path(), options).unwrap();
     let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
     observe(&timer, 5);
     let mut looked = looked(parent.path());
-    for goes_on in [false, true, true] {
+    for is_incremental in [false, true, true] {
         observe(&timer, 1);
         let (mut news, _) = looked.look(true).unwrap();
-        assert_eq!(told(&mut news)[0].is_incremental(), goes_on);
+        assert_eq!(told(&mut news)[0].is_incremental(), is_incremental);
     }
 }
 
 /// If more observations than the ring holds arrive during a poll, at any moment of it, the buckets
 /// may lack some. The next poll reads the buckets again, also if no more observations arrive.
 #[test]
-fn buckets_that_lacked_something_are_read_again() {
+fn incomplete_buckets_are_read_again() {
     let mut lacked = 0;
     for (times, later) in (0..20).flat_map(|times| [(times, 0), (times, 1)]) {
         let parent = tempfile::tempdir().unwrap();
@@ -230,9 +230,9 @@ fn buckets_that_lacked_something_are_read_again() {
         let mut look = |looked: &mut Looked<File>| {
             let (mut news, _) = looked.look(true).unwrap();
             let lane = told(&mut news).remove(0);
-            let (goes_on, new) = (lane.is_incremental(), lane.newest().len() as u64);
+            let (is_incremental, new) = (lane.is_incremental(), lane.newest().len() as u64);
             let SeriesTotal { count, distribution, .. } = lane.take_total();
-            counted = match goes_on {
+            counted = match is_incremental {
                 true => counted.map(|known| known + new),
                 false => {
                     [distribution.count(), distribution.exponential.values().sum::<u64>() + distribution.zero]
