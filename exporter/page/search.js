@@ -1,5 +1,6 @@
 // The search field: words, and selectors of PromQL, as in `ictus top`. A selector that is not complete
-// yet is read as far as it goes, because it is typed character by character.
+// yet is read as far as it goes, because it is typed character by character. Of an expression such as
+// `sum(rate(name[5m]))`, the selectors are searched.
 
 const IDENTIFIER = /^[\p{L}\p{N}_:.]*/u;
 const OPERATOR = /^(=~|!~|!=|=)/;
@@ -49,6 +50,18 @@ function compile(text) {
   return new RegExp(`^(?:${translated})$`, `su${flags.replaceAll("s", "")}`);
 }
 
+/** Returns whether a text begins with a function or an aggregation of PromQL. */
+function isExpression(text) {
+  const start = text.trimStart();
+  const name = IDENTIFIER.exec(start)[0];
+  const after = start.slice(name.length).trimStart();
+  return name !== "" && (after.startsWith("(") || ["by", "without"].includes(IDENTIFIER.exec(after)[0]));
+}
+
+function afterRange(text) {
+  return text.replace(/^\[[^\]]*(\]|$)/, "");
+}
+
 /** Parses a search; `error` is why a part of it matches nothing. */
 export function parse(text) {
   const tests = [];
@@ -81,20 +94,36 @@ export function parse(text) {
       const label = IDENTIFIER.exec(rest)[0];
       const after = rest.slice(label.length).trimStart();
       const operator = OPERATOR.exec(after)?.[0];
-      if (!label || !operator) return after.startsWith("}") ? after.slice(1).replace(/^\[[^\]]*(\]|$)/, "") : "";
+      if (!label || !operator) return after.startsWith("}") ? afterRange(after.slice(1)) : "";
       rest = matcher(label, operator, after.slice(operator.length).trimStart());
     }
   }
 
+  /** Reads a selector after its name. */
+  function select(name, after) {
+    if (name) tests.push((series) => has(series, name));
+    return after.startsWith("{") ? matchers(after.slice(1)) : afterRange(after);
+  }
+
   const next = (rest) => rest.replace(/^[\s,]+/, "");
+  const alternatives = [];
+  for (let rest = isExpression(text) ? text : ""; rest;) {
+    const name = IDENTIFIER.exec(rest)[0];
+    const after = rest.slice(name.length);
+    if (/["'`]/.test(rest[0])) rest = quoted(rest)[1];
+    else if (after.startsWith("{") || (name && after.startsWith("["))) {
+      rest = select(name, after);
+      alternatives.push(tests.splice(0));
+    } else rest = name ? after : rest.slice(1);
+  }
+  if (alternatives.length > 0) return { error, matches: (series) => alternatives.some((all) => all.every((test) => test(series))) };
   let rest = next(text);
   while (rest) {
     const name = IDENTIFIER.exec(rest)[0];
     const after = rest.slice(name.length);
     const operator = OPERATOR.exec(after)?.[0];
     if (after.startsWith("{")) {
-      if (name) tests.push((series) => has(series, name));
-      rest = matchers(after.slice(1));
+      rest = select(name, after);
     } else if (name && operator && /^["'`]/.test(after.slice(operator.length))) {
       // Without quotes it is a word: `job=imp` finds `job=import`.
       rest = matcher(name, operator, after.slice(operator.length));

@@ -2,7 +2,10 @@
 //!
 //! A word is found in names and labels, ignoring case. `name{label="value"}` and the operators `=~`,
 //! `!=` and `!~` mean what they mean in PromQL, also without the name or the braces. A selector that
-//! is not complete yet is read as far as it goes, because it is typed character by character.
+//! is not complete yet is read as far as it goes, because it is typed character by character. Of an
+//! expression such as `sum(rate(name[5m]))`, the selectors are searched.
+
+use std::mem;
 
 use regex_lite::Regex;
 
@@ -12,6 +15,8 @@ use crate::series_names::FamilyNames;
 #[derive(Debug, Default)]
 pub(crate) struct Search {
     terms: Vec<Term>,
+    /// The selectors of an expression; a series matches one of them. Empty for other searches.
+    alternatives: Vec<Vec<Term>>,
     /// Why a part of the search matches nothing.
     error: Option<String>,
 }
@@ -37,9 +42,14 @@ const OF_SAMPLES: [&str; 2] = ["quantile", "le"];
 impl Search {
     pub(crate) fn parse(text: &str) -> Search {
         let mut search = Search::default();
-        let mut rest = next(text);
-        while !rest.is_empty() {
-            rest = next(search.term(rest));
+        if is_expression(text) {
+            search.selectors(text);
+        }
+        if search.alternatives.is_empty() {
+            let mut rest = next(text);
+            while !rest.is_empty() {
+                rest = next(search.term(rest));
+            }
         }
         search
     }
@@ -51,7 +61,7 @@ impl Search {
 
     /// Returns whether a series of a family, with these recorded label values, matches all terms.
     pub(crate) fn matches(&self, names: &FamilyNames, recorded: &[String]) -> bool {
-        self.terms.iter().all(|term| match term {
+        let is_match = |term: &Term| match term {
             Term::Word { word, lowercase } => {
                 let is_in = |text: &str| text.to_lowercase().contains(lowercase);
                 names.shown.iter().any(|shown| is_in(&shown.name) || shown.has_sample(word))
@@ -70,18 +80,48 @@ impl Search {
                 // To Prometheus, a label that is missing is empty.
                 value.is(found.map_or("", |(_, value)| value)) != *is_negated
             }
-        })
+        };
+        match &self.alternatives[..] {
+            [] => self.terms.iter().all(is_match),
+            all => all.iter().any(|terms| terms.iter().all(is_match)),
+        }
+    }
+
+    /// Reads the selectors of an expression, each as an alternative.
+    fn selectors(&mut self, mut text: &str) {
+        while let Some(c) = text.chars().next() {
+            let name = identifier(text);
+            let after = &text[name.len()..];
+            if ['"', '\'', '`'].contains(&c) {
+                text = quoted(text).1;
+            } else if after.starts_with('{') || (after.starts_with('[') && !name.is_empty()) {
+                text = self.selector(name, after);
+                self.alternatives.push(mem::take(&mut self.terms));
+            } else if name.is_empty() {
+                text = &text[c.len_utf8()..];
+            } else {
+                text = after;
+            }
+        }
+    }
+
+    /// Reads a selector after its name.
+    fn selector<'a>(&mut self, name: &str, text: &'a str) -> &'a str {
+        if !name.is_empty() {
+            self.terms.push(Term::Name(name.to_owned()));
+        }
+        match text.strip_prefix('{') {
+            Some(inside) => self.matchers(inside),
+            None => after_range(text),
+        }
     }
 
     /// Reads one term, and returns the rest.
     fn term<'a>(&mut self, text: &'a str) -> &'a str {
         let name = identifier(text);
         let after = &text[name.len()..];
-        if let Some(inside) = after.strip_prefix('{') {
-            if !name.is_empty() {
-                self.terms.push(Term::Name(name.to_owned()));
-            }
-            return self.matchers(inside);
+        if after.starts_with('{') {
+            return self.selector(name, after);
         }
         // Without quotes it is a word: `job=imp` finds `job=import`.
         if !name.is_empty()
@@ -103,9 +143,7 @@ impl Search {
             let label = identifier(text);
             let after = text[label.len()..].trim_start();
             let Some((operator, rest)) = operator(after).filter(|_| !label.is_empty()) else {
-                let Some(closed) = after.strip_prefix('}') else { return "" };
-                let Some(range) = closed.strip_prefix('[') else { return closed };
-                return range.split_once(']').map_or("", |(_, rest)| rest);
+                return after.strip_prefix('}').map_or("", after_range);
             };
             text = self.matcher(label, operator, rest.trim_start());
         }
@@ -140,6 +178,20 @@ impl LabelPattern {
             LabelPattern::Invalid => false,
         }
     }
+}
+
+/// Returns whether a text begins with a function or an aggregation of PromQL.
+fn is_expression(text: &str) -> bool {
+    let text = text.trim_start();
+    let name = identifier(text);
+    let after = text[name.len()..].trim_start();
+    !name.is_empty() && (after.starts_with('(') || ["by", "without"].contains(&identifier(after)))
+}
+
+/// Returns the text after a range such as `[5m]`, if there is one.
+fn after_range(text: &str) -> &str {
+    let Some(range) = text.strip_prefix('[') else { return text };
+    range.split_once(']').map_or("", |(_, rest)| rest)
 }
 
 /// Returns the text from the next term or matcher on.
