@@ -246,7 +246,7 @@ impl Lister<'_> {
         let head = format!("impl{} {}", text(&block.generics), text(&block.self_ty));
         let bounds = block.generics.where_clause.as_ref().map(|clause| format!(" {}", text(clause)));
         let bounds = bounds.unwrap_or_default();
-        let outer = guard(&block.attrs);
+        let outer = guard(&block.attrs) + &self.guard_between(&definition, module);
         if let Some((_, path, _)) = &block.trait_ {
             let head = format!("impl{} {} for {}", text(&block.generics), text(path), text(&block.self_ty));
             let types = block.items.iter().filter_map(|item| match item {
@@ -277,6 +277,18 @@ impl Lister<'_> {
                 self.lines.insert(format!("{line}{suffix}{}{outer}", guard(attributes)));
             }
         }
+    }
+
+    /// Returns the features on which the modules between a type and a block depend.
+    fn guard_between(&self, definition: &[String], module: &[String]) -> String {
+        let shared = module.iter().zip(definition).take_while(|(own, other)| own == other).count();
+        let guards = (shared..module.len()).flat_map(|depth| {
+            let items = self.root.at(&module[..depth]).map_or(&[][..], |above| &above.items);
+            let entered =
+                move |item: &&Item| matches!(item, Item::Mod(child) if child.ident == module[depth]);
+            items.iter().filter(entered).map(|item| guard(attributes(item)))
+        });
+        guards.collect()
     }
 
     /// Lists the macros that define public items or implement traits.

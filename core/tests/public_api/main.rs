@@ -77,7 +77,7 @@ impl<T: Copy> Default for Inner<T> [one::Inner]
 pub const fn one::Inner::new(value: T) -> Inner<T> [impl<T: Copy> Inner<T>]
 pub field one::Inner::value: T
 pub enum one::Sort
-impl Area for crate::hidden::Kind { type Unit = (); } [one::Sort]
+impl Area for crate::hidden::Kind { type Unit = (); } [one::Sort] #[cfg(feature = \"read\")]
 pub variant one::Sort::One
 pub variant one::Sort::Three(u8)
 pub variant one::Sort::Two { length: usize }
