@@ -1,5 +1,4 @@
-//! The files of a metrics directory: their names, how a segment appears, and how each file is
-//! opened.
+//! The files of a metrics directory, and how a segment appears and goes.
 //!
 //! ```text
 //! {directory}/ictus/     0700, or 0770 for a group
@@ -18,34 +17,37 @@
 pub(crate) mod access;
 pub(crate) mod checked_file;
 pub(crate) mod clock_epoch;
+mod file_access;
+mod file_identity;
+mod file_names;
 pub(crate) mod lock;
+mod replacement;
 
 use std::{
     ffi::OsStr,
     fs::File,
-    io::{self, Read, Write},
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
+    io::{self, Read},
+    os::{fd::AsFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use rustix::{
-    fs::{
-        AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat, fchmod, fchown, flock, fstat,
-        fstatvfs, lstat, openat, renameat, statat, unlinkat,
-    },
-    io::{Errno, retry_on_intr},
+    fs::{AtFlags, Dir, FlockOperation, OFlags, flock, fstat, renameat, unlinkat},
+    io::Errno,
 };
 
-use crate::{
-    failpoint,
-    sys::own_descriptor::{OwnDescriptor, above_standard},
+use self::{
+    access::{AccessPolicy, MetricsPath},
+    checked_file::CheckedFile,
+    file_access::{CREATE, GROW, READ},
+    file_names::{aside_name, id_with, unfinished_id_of},
 };
-use access::{AccessPolicy, MetricsPath};
-use checked_file::CheckedFile;
+pub(crate) use self::{
+    file_identity::{FileIdentity, file_identity, standing_at},
+    file_names::{segment_name, temp_name},
+};
+use crate::sys::own_descriptor::OwnDescriptor;
 
 /// The folder `ictus` of a metrics directory, opened. Keep it only for a short time: the process
 /// may close all its descriptors, and the folder may be replaced.
@@ -64,31 +66,11 @@ pub(crate) struct NewSegment {
     pub(crate) second: OwnDescriptor,
 }
 
-/// The identity of the file at a name, or the fact that there is none.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct FileIdentity(Option<Stat>);
-
-impl PartialEq for FileIdentity {
-    fn eq(&self, other: &FileIdentity) -> bool {
-        let identity = |standing: &FileIdentity| standing.0.map(|data| (data.st_dev, data.st_ino));
-        identity(self) == identity(other)
-    }
-}
-
 const TOTALS: &str = "totals";
-const EXTENSION: &str = "seg";
-/// The extension of segments whose readable lanes are in the totals, while their other lanes cannot
-/// be read.
-const ASIDE: &str = "unreadable";
-const TEMP_PREFIX: &str = ".new-";
 /// Maximum age of an unfinished segment. Locking follows creation within microseconds. A process
 /// that is stopped between the two for longer than this finds its file removed, and creates another
 /// one.
 const TEMP_MAX_AGE: Duration = Duration::from_secs(60);
-const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-/// For growing a file, which systems without `fallocate` do by appending.
-const GROW: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-const CREATE: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::CREATE).union(OFlags::EXCL);
 /// Maximum length of a file that is read as text.
 const MAX_TEXT: u64 = 4096;
 
@@ -219,13 +201,6 @@ impl Directory {
         self.standing_at(TOTALS)
     }
 
-    fn standing_at(&self, name: impl AsRef<Path>) -> io::Result<FileIdentity> {
-        match statat(&self.folder, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(FileIdentity(None)),
-            data => Ok(FileIdentity(Some(data?))),
-        }
-    }
-
     /// Returns the bytes of a short file, if there is one.
     pub(crate) fn read_short(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = self.open_existing(name)? else { return Ok(None) };
@@ -255,138 +230,6 @@ impl Directory {
         self.remove(aside_name(id))
     }
 
-    /// Replaces the totals by a file of `length` bytes. The new file is written to the disk and read
-    /// back before it gets its name.
-    pub(crate) fn replace_totals<E: From<io::Error>>(
-        &self,
-        length: u64,
-        write: impl FnOnce(&mut File) -> io::Result<()>,
-        check: impl FnOnce(&mut File) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.expect_room(length)?;
-        let read_back = || match self.open_existing(&format!("{TEMP_PREFIX}{TOTALS}"))? {
-            Some(mut written) => check(&mut written),
-            None => Err(io::Error::from(io::ErrorKind::NotFound).into()),
-        };
-        self.replace_by(TOTALS, write, read_back)
-    }
-
-    /// Fails if the file system has fewer than `bytes` free bytes. A partly written file would take
-    /// space that live segments need.
-    fn expect_room(&self, bytes: u64) -> io::Result<()> {
-        let system = fstatvfs(&self.folder)?;
-        // A tmpfs without a limit reports no blocks.
-        let is_full = system.f_blocks > 0 && system.f_bfree.saturating_mul(system.f_frsize) < bytes;
-        if is_full { Err(Errno::NOSPC.into()) } else { Ok(()) }
-    }
-
-    /// Replaces a file as a whole and durably. Requires the directory's lock. A reader sees the old
-    /// bytes or the new ones, also after a crash of the machine.
-    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.replace_by(name, |file| file.write_all(bytes), || Ok(()))
-    }
-
-    fn replace_by<E: From<io::Error>>(
-        &self,
-        name: &str,
-        write: impl FnOnce(&mut File) -> io::Result<()>,
-        check: impl FnOnce() -> Result<(), E>,
-    ) -> Result<(), E> {
-        let new = format!("{TEMP_PREFIX}{name}");
-        // A process that held the lock before may have died here.
-        self.remove(&new)?;
-        let written = self.write_new(&new, write).map_err(E::from).and_then(|()| check());
-        let replaced = written.and_then(|()| Ok(self.rename(&new, name)?));
-        if replaced.is_err() {
-            // The unfinished file would take space.
-            let _ = self.remove(&new);
-            return replaced;
-        }
-        failpoint::hit("totals/renamed");
-        self.folder.sync_all()?;
-        failpoint::hit("totals/directory synced");
-        Ok(())
-    }
-
-    fn write_new(&self, new: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-        let mut file = self.create_file(new)?;
-        write(&mut file)?;
-        failpoint::hit("totals/written");
-        file.sync_all()?;
-        failpoint::hit("totals/synced");
-        Ok(())
-    }
-
-    /// Opens a file for reading. Fails if it does not exist.
-    fn open(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let file = self.open_at(name, READ).map_err(open_error)?;
-        self.check(&file)?;
-        Ok(file.into())
-    }
-
-    /// Opens a file to be locked, as [`open`](Directory::open) does. A forked child does not keep
-    /// it open.
-    pub(crate) fn open_locked(&self, name: impl AsRef<Path>) -> io::Result<OwnDescriptor> {
-        self.open_own(name, READ)
-    }
-
-    fn open_own(&self, name: impl AsRef<Path>, flags: OFlags) -> io::Result<OwnDescriptor> {
-        let file = OwnDescriptor::open(|| self.open_at(name, flags)).map_err(open_error)?;
-        self.check(file.get()?)?;
-        Ok(file)
-    }
-
-    fn open_at(&self, name: impl AsRef<Path>, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        let private = Mode::RUSR | Mode::WUSR;
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        retry_on_intr(|| openat(&self.folder, name.as_ref(), flags, private)).and_then(above_standard)
-    }
-
-    fn check(&self, file: impl AsFd) -> io::Result<()> {
-        let data = fstat(file)?;
-        if !FileType::from_raw_mode(data.st_mode).is_file() {
-            return Err(access_error("it is not a regular file"));
-        }
-        if !self.trust.trusts(data.st_uid, data.st_gid) {
-            return Err(access_error(&format!(
-                "it belongs to user {}, whose files do not count in this directory",
-                data.st_uid
-            )));
-        }
-        Ok(())
-    }
-
-    fn open_existing(&self, name: &str) -> io::Result<Option<File>> {
-        match self.open(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            file => file.map(Some),
-        }
-    }
-
-    /// Creates a new file for appending, with the mode and group of all files in the folder.
-    pub(crate) fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let file = self.open_at(&name, CREATE)?;
-        self.set_group_mode(name, file.as_fd())?;
-        Ok(file.into())
-    }
-
-    /// Grants read access to a new file as the policy requires, regardless of the process's umask.
-    /// Removes the file if that fails.
-    fn set_group_mode(&self, name: impl AsRef<Path>, file: BorrowedFd<'_>) -> io::Result<()> {
-        let regrouped = match self.trust.group {
-            Some(group) if fstat(file)?.st_gid != group => fchown(file, None, Some(Gid::from_raw(group))),
-            _ => Ok(()),
-        };
-        let shared = regrouped.and_then(|()| match self.trust.file_mode() {
-            Some(readers) => fchmod(file, Mode::RUSR | Mode::WUSR | readers),
-            None => Ok(()),
-        });
-        if shared.is_err() {
-            let _ = self.remove(name);
-        }
-        Ok(shared?)
-    }
-
     fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
         Ok(renameat(&self.folder, from.as_ref(), &self.folder, to.as_ref())?)
     }
@@ -400,30 +243,6 @@ impl Directory {
     }
 }
 
-/// Returns the identity of the file at a path.
-pub(crate) fn standing_at(path: &Path) -> io::Result<FileIdentity> {
-    match lstat(path) {
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(FileIdentity(None)),
-        data => Ok(FileIdentity(Some(data?))),
-    }
-}
-
-/// Returns the identity of an open file.
-pub(crate) fn file_identity(file: impl AsFd) -> io::Result<FileIdentity> {
-    Ok(FileIdentity(Some(fstat(file)?)))
-}
-
-fn open_error(error: Errno) -> io::Error {
-    match error {
-        Errno::LOOP | Errno::MLINK => access_error("it is a symbolic link"),
-        error => error.into(),
-    }
-}
-
-fn access_error(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
-}
-
 /// Returns the bytes of a file on disk, including committed pages.
 pub(crate) fn read_bytes(file: impl AsFd) -> u64 {
     fstat(file).map_or(0, |data| u64::try_from(data.st_blocks).unwrap_or(0) * 512)
@@ -434,55 +253,9 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-fn id_with(name: &Path, spell: fn(u64) -> PathBuf) -> Option<u64> {
-    let stem = name.file_stem().and_then(OsStr::to_str)?;
-    let id = u64::from_str_radix(stem, 16).ok()?;
-    // Each id has exactly one name. If capitals or a sign were accepted, a segment could be read
-    // twice.
-    (name == spell(id)).then_some(id)
-}
-
-/// Returns the name of a segment that is set aside.
-fn aside_name(id: u64) -> PathBuf {
-    format!("{id:016x}.{ASIDE}").into()
-}
-
-fn unfinished_id_of(name: &Path) -> Option<u64> {
-    let digits = name.to_str()?.strip_prefix(TEMP_PREFIX)?;
-    let id = u64::from_str_radix(digits, 16).ok()?;
-    (name == Path::new(&temp_name(id))).then_some(id)
-}
-
-/// Returns the name of a segment's file.
-pub(crate) fn segment_name(id: u64) -> PathBuf {
-    format!("{id:016x}.{EXTENSION}").into()
-}
-
-pub(crate) fn temp_name(id: u64) -> String {
-    format!("{TEMP_PREFIX}{id:016x}")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Directory, id_with, lock::is_owner_alive, segment_name};
-    use std::path::Path;
-
-    #[test]
-    fn only_complete_names_are_segments() {
-        let id_of = |name| id_with(Path::new(name), segment_name);
-        assert_eq!(id_of("00000000000000ff.seg"), Some(255));
-        for name in [
-            "ff.seg",
-            ".new-00000000000000ff",
-            "00000000000000ff",
-            "totals",
-            "0000000000000zff.seg",
-            "00000000000000FF.seg",
-            "+0000000000000ff.seg",
-        ] {
-            assert_eq!(id_of(name), None, "{name}");
-        }
-    }
+    use super::{Directory, lock::is_owner_alive};
 
     #[test]
     fn segment_is_live_while_its_owner_holds_the_lock() {
@@ -496,15 +269,5 @@ mod tests {
         assert!(is_owner_alive(&file));
         drop(new);
         assert!(!is_owner_alive(&file));
-    }
-
-    #[test]
-    fn links_and_folders_are_not_opened() {
-        let parent = tempfile::tempdir().unwrap();
-        let directory = Directory::create(parent.path()).unwrap();
-        std::os::unix::fs::symlink("/etc/passwd", directory.place().segment_path(1)).unwrap();
-        std::fs::create_dir(directory.place().segment_path(2)).unwrap();
-        directory.open_segment(1).unwrap_err();
-        directory.open_segment(2).unwrap_err();
     }
 }
