@@ -116,7 +116,7 @@ ORDERINGS = [
     ),
     Ordering(
         "block",
-        "segment/writer.rs",
+        "segment/writer/blocks.rs",
         "self.header.root.compare_exchange(newest, line, Ordering::Release, Ordering::Relaxed)",
         "self.header.root.compare_exchange(newest, line, Ordering::Relaxed, Ordering::Relaxed)",
         PUBLISHED,
@@ -144,14 +144,14 @@ ORDERINGS = [
     ),
     Ordering(
         "shared block",
-        "segment/writer.rs",
+        "segment/writer/blocks.rs",
         "let filling = self.shared.load(Ordering::Acquire);",
         "let filling = self.shared.load(Ordering::Relaxed);",
         "two_threads_make_two_gauges",
     ),
     Ordering(
         "shared block",
-        "segment/writer.rs",
+        "segment/writer/blocks.rs",
         "Some(Box::leak(Box::new(block))), Ordering::AcqRel);",
         "Some(Box::leak(Box::new(block))), Ordering::Acquire);",
         "two_threads_make_two_gauges",
@@ -263,7 +263,7 @@ ORDERINGS = [
     ),
     Ordering(
         "recycle",
-        "segment/writer.rs",
+        "segment/writer/descriptors.rs",
         "            place.store(word, Ordering::Release);",
         "            place.store(word, Ordering::Relaxed);",
         SERIES,
@@ -547,7 +547,7 @@ LEFT_OUT = [
         LEAVE,
     ),
     LeftOut(
-        "segment/writer.rs",
+        "segment/writer/mod.rs",
         ("        fence(Ordering::SeqCst);\n"),
         "",
         LEAVE,
@@ -565,13 +565,13 @@ LEFT_OUT = [
         "who reads it reads nothing more; who clears the lane has it from *return* or *kept*, which release",
     ),
     LeftOut(
-        "segment/writer.rs",
+        "segment/writer/mod.rs",
         "header.cursor.store(Header::LINES, Ordering::Release);",
         "",
         "before anybody has the segment, which a rename or an `Arc` hands on",
     ),
     LeftOut(
-        "segment/writer.rs",
+        "segment/writer/blocks.rs",
         "Some(Box::leak(Box::new(block))), Ordering::AcqRel);",
         "Acquire",
         IN,
