@@ -1,15 +1,19 @@
 //! The registry: the facade of recording and reading.
 
-use std::{path::Path, sync::Arc};
 #[cfg(feature = "read")]
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+mod reading;
+
+use std::{path::Path, sync::Arc};
 
 #[cfg(feature = "read")]
 use arc_swap::ArcSwap;
 
+#[cfg(feature = "read")]
+pub use self::reading::GivenLabels;
+#[cfg(feature = "read")]
+use self::reading::ProcessReader;
+#[cfg(feature = "read")]
+use crate::maintenance::retire_if_crowded;
 use crate::{
     at_exit,
     catalog::Definition,
@@ -17,14 +21,6 @@ use crate::{
     error::Result,
     observe::{Counter, Family, Gauge, Recorder, Timer},
     options::{FamilyOptions, RegistryOptions},
-};
-#[cfg(feature = "read")]
-use crate::{
-    maintenance::{own_overflowed, retire_if_crowded},
-    observe::UnsortedLabels,
-    reader::Reader,
-    snapshot::{Snapshot, Value},
-    sys::fork,
 };
 
 /// A set of families that this process records, in its own memory or in a metrics directory that it
@@ -51,51 +47,6 @@ pub struct Registry {
     directory: Option<Arc<Path>>,
     #[cfg(feature = "read")]
     reader: Arc<ArcSwap<ProcessReader>>,
-}
-
-/// The label names of a registry's families, in the order in which they were registered.
-///
-/// Snapshots sort label names; this type finds series by label values in the registered order.
-#[cfg(feature = "read")]
-#[derive(Clone, Debug, Default)]
-pub struct GivenLabels(Arc<Vec<UnsortedLabels>>);
-
-#[cfg(feature = "read")]
-impl GivenLabels {
-    /// Returns what [`Registry::find`] returns, for the families that the registry had when
-    /// [`Registry::given_labels`] was called.
-    #[must_use]
-    pub fn find<'a>(&self, snapshot: &'a Snapshot, name: &str, values: &[&str]) -> Option<&'a Value> {
-        let is_it = |(family, labels): &&UnsortedLabels| **family == *name && labels.len() == values.len();
-        if let Some((_, labels)) = self.0.iter().find(is_it) {
-            let pairs = labels.iter().map(String::as_str).zip(values.iter().copied());
-            return snapshot.get(name, &pairs.collect::<Vec<_>>());
-        }
-        snapshot.families_named(name).iter().find_map(|family| family.get(values))
-    }
-}
-
-/// The cached reader of one process.
-///
-/// A forked child creates its own reader: a thread of the parent, which does not exist in the
-/// child, may hold the parent's lock.
-#[cfg(feature = "read")]
-#[derive(Debug)]
-struct ProcessReader {
-    generation: u32,
-    reader: Mutex<Reader>,
-}
-
-#[cfg(feature = "read")]
-impl ProcessReader {
-    fn new(recorder: &Arc<Recorder>, directory: Option<&Path>) -> Arc<ProcessReader> {
-        // Weak: a forked child leaks the reader of its parent, and dropping the registry must end the
-        // child's segment nevertheless.
-        let memory = Arc::downgrade(recorder);
-        let memory = move || memory.upgrade().map_or_else(Vec::new, |recorder| recorder.unshared_segment());
-        let reader = Reader::with_local_segments(directory.map(Path::to_owned), memory);
-        Arc::new(ProcessReader { generation: fork::generation(), reader: Mutex::new(reader) })
-    }
 }
 
 impl Default for Registry {
@@ -291,122 +242,5 @@ impl Registry {
     /// Returns [`Error::Mismatch`](crate::Error::Mismatch) if the definition is not a timer.
     pub fn catalog_timer(&self, definition: &Definition) -> Result<Family<Timer>> {
         Family::recorded(&self.recorder, definition)
-    }
-}
-
-/// Reading, with the feature `read`.
-#[cfg(feature = "read")]
-impl Registry {
-    /// Returns the merged state of all processes of the directory, or of this process for a
-    /// registry in memory.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Error::Io`](crate::Error::Io) if the directory cannot be listed.
-    pub fn snapshot(&self) -> Result<Snapshot> {
-        self.snapshot_and_expire(None).map(|(snapshot, _)| snapshot)
-    }
-
-    /// Returns the value of a series in a snapshot.
-    ///
-    /// `values` are in the order in which this registry first registered the label names of the
-    /// family. If the registry has no such family, they are in the order of the sorted label names.
-    ///
-    /// ```
-    /// # use ictus::snapshot::Value;
-    /// # let registry = ictus::Registry::new();
-    /// registry.counter("hits", "", &["route", "method"])?.labels(&["/", "GET"])?.inc();
-    /// let snapshot = registry.snapshot()?;
-    /// assert_eq!(registry.find(&snapshot, "hits", &["/", "GET"]), Some(&Value::Counter(1.0)));
-    /// # Ok::<(), ictus::Error>(())
-    /// ```
-    #[must_use]
-    pub fn find<'a>(&self, snapshot: &'a Snapshot, name: &str, values: &[&str]) -> Option<&'a Value> {
-        self.given_labels().find(snapshot, name, values)
-    }
-
-    /// Returns the registered orders of label names, for [`GivenLabels::find`].
-    #[must_use]
-    pub fn given_labels(&self) -> GivenLabels {
-        GivenLabels(self.recorder.unsorted_labels())
-    }
-
-    /// Returns only the values that this process recorded through this registry, even if other
-    /// registries or processes record in the same directory.
-    ///
-    /// Rebuilds its state on every call. For repeated reads use [`snapshot`](Registry::snapshot).
-    ///
-    /// ```
-    /// # let directory = tempfile::tempdir().unwrap();
-    /// # use ictus::{Registry, snapshot::Value};
-    /// let (mine, other) = (Registry::open(directory.path())?, Registry::open(directory.path())?);
-    /// for registry in [&mine, &other] {
-    ///     registry.counter("jobs", "", &[])?.labels(&[])?.inc();
-    /// }
-    /// let jobs = |snapshot: ictus::Snapshot| snapshot.family("jobs").unwrap().get(&[]).cloned();
-    /// assert_eq!(jobs(mine.snapshot()?), Some(Value::Counter(2.0)));
-    /// assert_eq!(jobs(mine.local_snapshot()?), Some(Value::Counter(1.0)));
-    /// # Ok::<(), ictus::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns no error at present. Callers must expect those of [`snapshot`](Registry::snapshot).
-    pub fn local_snapshot(&self) -> Result<Snapshot> {
-        let recorder = Arc::clone(&self.recorder);
-        // A new reader for each call: waits for no lock of another call or of a fork's parent.
-        let mut snapshot = Reader::with_local_segments(None, move || recorder.local_segments()).snapshot()?;
-        snapshot.health.lost.add(self.recorder.unrecorded());
-        Ok(snapshot)
-    }
-
-    /// Expires every series that no process of the directory has updated for `idle`, in all
-    /// families, as [`FamilyOptions::expire_after`] does for families that set it. Returns the
-    /// number of series removed from this process.
-    ///
-    /// Counters and gauges count as idle if their values are the same in two reads: the first call
-    /// starts to watch them. Call this method from time to time in a process that takes no
-    /// snapshots.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # let registry = ictus::Registry::new();
-    /// registry.counter("jobs", "", &["tenant"])?.labels(&["acme"])?.inc();
-    /// assert_eq!(registry.remove_idle(Duration::from_millis(20))?, 0);
-    /// std::thread::sleep(Duration::from_millis(50));
-    /// assert_eq!(registry.remove_idle(Duration::from_millis(20))?, 1);
-    /// assert_eq!(registry.snapshot()?.families, []);
-    /// # Ok::<(), ictus::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Error::Io`](crate::Error::Io) if the directory cannot be listed.
-    pub fn remove_idle(&self, idle: Duration) -> Result<usize> {
-        let nanoseconds = u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX);
-        self.snapshot_and_expire(Some(nanoseconds.max(1))).map(|(_, expired)| expired)
-    }
-
-    /// Takes a snapshot and frees the series of this process that have expired.
-    fn snapshot_and_expire(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
-        self.recorder.check_file_now();
-        let mut own = self.reader.load_full();
-        if own.generation != fork::generation() {
-            // Leaked: a thread of the parent may have been anywhere inside it at the fork.
-            std::mem::forget(own);
-            own = ProcessReader::new(&self.recorder, self.directory.as_deref());
-            self.reader.store(Arc::clone(&own));
-        }
-        // A reader that panicked has merged each segment entirely or not at all.
-        let mut reader = own.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut snapshot = reader.snapshot_in_epoch(idle)?;
-        snapshot.health.lost.add(self.recorder.unrecorded());
-        let expired = reader.expired().iter().map(|expired| {
-            let over = own_overflowed(&self.recorder, &expired.family, &expired.over);
-            let is_idle = |values: &[String]| expired.series.contains(values) && !over.contains(values);
-            self.recorder.expire(&expired.family, is_idle)
-        });
-        let expired = expired.sum();
-        Ok((snapshot, expired))
     }
 }
