@@ -41,7 +41,7 @@ IN = "nothing is followed that was there before; where it fails, it acquires by 
 LIFE = "a number by which nothing else is read: the fences of *end*, and pointers, order what a life has"
 LEAVE = (
     "leaving a segment, which no model runs: core/tests/recovery.rs records meanwhile and holds every "
-    "observation; see `observe/recovery.rs`"
+    "observation; see `observe/recovery/`"
 )
 PARTS = "where memory is mapped, of which a model has its own; see `segment/mapping.rs`"
 
@@ -54,7 +54,8 @@ NOT_MODELLED = {
     # Leaving a segment: copies are compared until nothing changes, so a store that becomes visible
     # late is copied late. core/tests/recovery.rs checks that no observation recorded meanwhile is
     # lost.
-    "observe/recovery.rs",
+    "observe/recovery/thread.rs",
+    "observe/recovery/turn.rs",
     "segment/copy.rs",
     "sys/fork.rs",
     "sys/linux.rs",

@@ -1,0 +1,48 @@
+//! The turn to recover: one thread of a process at a time has it.
+
+use std::{
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::sys::fork;
+
+/// Interval at which a waiting thread tries to acquire the turn.
+const RETRY_INTERVAL: Duration = Duration::from_millis(2);
+
+/// Lets one thread at a time recover. A forked child does not wait for a thread of its parent.
+#[derive(Debug, Default)]
+pub(super) struct RecoveryTurn(AtomicU64);
+
+pub(super) struct TurnGuard<'a>(&'a RecoveryTurn);
+
+impl RecoveryTurn {
+    /// Returns the turn, unless another thread has it.
+    pub(super) fn acquire(&self) -> Option<TurnGuard<'_>> {
+        let own = u64::from(fork::generation()) + 1;
+        let current = self.0.load(Relaxed);
+        let free = current != own && self.0.compare_exchange(current, own, Acquire, Relaxed).is_ok();
+        free.then_some(TurnGuard(self))
+    }
+
+    /// Waits for the turn, at most as long as `timeout`.
+    pub(super) fn acquire_within(&self, timeout: Duration) -> Option<TurnGuard<'_>> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let held = self.acquire();
+            if held.is_some() || Instant::now() > deadline {
+                return held;
+            }
+            std::thread::sleep(RETRY_INTERVAL);
+        }
+    }
+}
+
+impl Drop for TurnGuard<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(0, Release);
+    }
+}
