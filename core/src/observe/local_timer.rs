@@ -3,8 +3,9 @@
 use std::{cell::Cell, fmt, marker::PhantomData};
 
 use super::{
-    handle::{Timer, is_valid_observation},
+    handle::is_valid_observation,
     thread_lanes::{self, CachedLane},
+    timer::Timer,
 };
 use crate::clock::{Stamp, Stopwatch};
 

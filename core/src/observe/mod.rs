@@ -10,8 +10,10 @@
 //! series in the process. Recording and reading share only the byte format.
 
 mod active_count;
+mod counter;
 mod family;
 mod family_index;
+mod gauge;
 mod handle;
 mod lane;
 mod lane_pool;
@@ -24,13 +26,16 @@ mod recorder;
 mod recovery;
 mod series;
 mod thread_lanes;
+mod timer;
 mod timer_guard;
 mod unrecorded;
 
+pub use counter::Counter;
 pub use family::{Family, MetricHandle};
-pub use handle::{Counter, Gauge, Timer};
+pub use gauge::Gauge;
 pub use local_timer::LocalTimer;
 #[cfg(feature = "read")]
 pub(crate) use recorder::UnsortedLabels;
 pub(crate) use recorder::{Recorder, watch_forks};
+pub use timer::Timer;
 pub use timer_guard::TimerGuard;

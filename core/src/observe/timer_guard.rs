@@ -1,6 +1,6 @@
 //! Guards that measure the time from the start of some work to its end.
 
-use super::handle::Timer;
+use super::timer::Timer;
 use crate::clock::{Stamp, Stopwatch};
 
 /// A measurement that has begun.
