@@ -285,7 +285,7 @@ ORDERINGS = [
     ),
     Ordering(
         "return",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/ending.rs",
         "self.taken.compare_exchange(newest, Some(lane), Release)",
         "self.taken.compare_exchange(newest, Some(lane), Relaxed)",
         "a_lane_is_taken_from_a_growing_table",
@@ -306,21 +306,21 @@ ORDERINGS = [
     ),
     Ordering(
         "end",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/attach.rs",
         ("        fence(SeqCst);\n        if series.incarnation()"),
         "        if series.incarnation()",
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
         "take",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/table.rs",
         ("        fence(SeqCst);\n        for (to, from)"),
         "        for (to, from)",
         "a_lane_is_taken_from_a_growing_table",
     ),
     Ordering(
         "take",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/table.rs",
         (
             "            fence(SeqCst);\n            let now = self.table.load(Acquire);\n"
             "            if now.map(std::ptr::from_ref) == table"
@@ -333,35 +333,35 @@ ORDERINGS = [
     ),
     Ordering(
         "table",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/table.rs",
         "self.table.store(Some(table), Release);",
         "self.table.store(Some(table), Relaxed);",
         "a_lane_is_taken_from_a_growing_table",
     ),
     Ordering(
         "table",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/table.rs",
         ("= None;\n        let mut table = self.table.load(Acquire);"),
         ("= None;\n        let mut table = self.table.load(Relaxed);"),
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
         "table",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/table.rs",
         ("let now = self.table.load(Acquire);\n            if now.map(std::ptr::from_ref) == table"),
         ("let now = self.table.load(Relaxed);\n            if now.map(std::ptr::from_ref) == table"),
         "a_lane_is_taken_from_a_growing_table",
     ),
     Ordering(
         "signal",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/attach.rs",
         "slot.store(Some(lane), Release);",
         "slot.store(Some(lane), Relaxed);",
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
         "signal",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/table.rs",
         ("let Some(lane) = slot.load(Acquire)\n                && lane.incarnation()"),
         ("let Some(lane) = slot.load(Relaxed)\n                && lane.incarnation()"),
         "a_series_ends_while_its_lane_is_made",
@@ -390,35 +390,35 @@ ORDERINGS = [
     ),
     Ordering(
         "give back",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/mod.rs",
         "!shard.leased.swap(true, Acquire)",
         "!shard.leased.swap(true, Relaxed)",
         "a_lane_is_handed_over",
     ),
     Ordering(
         "give back",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/mod.rs",
         "self.leased.store(false, Release);",
         "self.leased.store(false, Relaxed);",
         "a_lane_is_handed_over",
     ),
     Ordering(
         "shards",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/mod.rs",
         "let mut newest = SHARDS.load(Acquire);",
         "let mut newest = SHARDS.load(Relaxed);",
         "two_threads_link_their_blocks",
     ),
     Ordering(
         "shards",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/mod.rs",
         "SHARDS.compare_exchange(newest, Some(shard), Release)",
         "SHARDS.compare_exchange(newest, Some(shard), Relaxed)",
         "two_threads_link_their_blocks",
     ),
     Ordering(
         "shards",
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/mod.rs",
         "iter::successors(SHARDS.load(Acquire), |",
         "iter::successors(SHARDS.load(Relaxed), |",
         "two_threads_link_their_blocks",
@@ -426,9 +426,12 @@ ORDERINGS = [
 ]
 
 LEFT_OUT = [
-    LeftOut("observe/thread_lanes.rs", "let number = shard.lease.load(Acquire);", "", LEAVE),
+    LeftOut("observe/thread_lanes/lease.rs", "let number = shard.lease.load(Acquire);", "", LEAVE),
     LeftOut(
-        "observe/thread_lanes.rs", "self.lease.fetch_add(1, std::sync::atomic::Ordering::Release)", "", LEAVE
+        "observe/thread_lanes/parking.rs",
+        "self.lease.fetch_add(1, std::sync::atomic::Ordering::Release)",
+        "",
+        LEAVE,
     ),
     LeftOut(
         "observe/lane.rs",
@@ -485,25 +488,25 @@ LEFT_OUT = [
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         ("= Vec::new();\n        let mut table = self.table.load(Acquire);"),
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         ("let Some(lane) = slot.load(Acquire)\n                    && lane.shape()"),
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         ("== ordinal\n                    && slot.compare_exchange(Some(lane), None, AcqRel).is_ok()"),
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         (
             "            fence(SeqCst);\n            let now = self.table.load(Acquire);\n"
             "            if now.map(std::ptr::from_ref) == Some"
@@ -512,37 +515,37 @@ LEFT_OUT = [
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         "self.parked.compare_exchange(newest, Some(lane), Release)",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         "iter::successors(self.parked.load(Acquire), |",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/attach.rs",
         "self.visits.fetch_add(1, std::sync::atomic::Ordering::Release);",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         "shard.visits.load(std::sync::atomic::Ordering::Acquire) != *visits",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         "|| !shard.leased.load(Acquire);",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/parking.rs",
         "visits: shard.visits.load(std::sync::atomic::Ordering::Acquire) }",
         "",
         LEAVE,
@@ -644,25 +647,25 @@ LEFT_OUT = [
         LIFE,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/table.rs",
         ("== life\n                && slot.compare_exchange(Some(lane), None, AcqRel).is_ok()"),
         "",
         OUT,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/attach.rs",
         ("        if slot.compare_exchange(Some(lane), None, AcqRel).is_ok() {\n            stock.release"),
         "",
         OUT,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/attach.rs",
         "self.taken.compare_exchange(newest, None, AcqRel)",
         "",
         OUT,
     ),
     LeftOut(
-        "observe/thread_lanes.rs",
+        "observe/thread_lanes/mod.rs",
         "|shard| shard.next.load(Acquire))",
         "",
         "the exchanges that put shards in are one release sequence: who acquired the newest acquired all",
