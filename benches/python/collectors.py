@@ -24,7 +24,7 @@ BUDGETS: dict[str, dict[str, tuple[float, float]]] = {
     "record_task_execute_time(…, status=)": {LEGACY: (1000, 1000), CANONICAL: (70, 70)},
     "record_api_request_time(…)": {LEGACY: (350, 350), CANONICAL: (25, 25)},
     "increment_task_poll(type)": {LEGACY: (100, 100), CANONICAL: (100, 100)},
-    "on_task_execution_completed(event)": {LEGACY: (180, 750), CANONICAL: (28, 120)},
+    "on_task_execution_completed(event)": {LEGACY: (400, 750), CANONICAL: (50, 120)},
 }
 """The minimum ratio of the cost of the SDK's collectors to that of Ictus, and the target. The minimum
 is lower for events, because a handler also checks that the program overrides none of the methods that
