@@ -12,7 +12,7 @@ pids=
 for venv in "$@"; do
     case $venv in
         # Oldest and newest dependencies and Python: the tests that depend on them.
-        *lowest | *highest) what="test_dependencies.py test_lazy_annotations.py test_subinterpreters.py test_run.py test_exits.py test_collectors.py test_differential.py test_restarts.py test_provider.py api/test_web_requests.py" ;;
+        *lowest | *highest) what="test_dependencies.py test_lazy_annotations.py test_subinterpreters.py test_events.py test_run.py test_exits.py test_collectors.py test_differential.py test_restarts.py test_provider.py api/test_web_requests.py" ;;
         *) what= ;;
     esac
     if [ -n "$what" ]; then
