@@ -98,7 +98,9 @@ def _way(status: int, errors: bytes) -> str:
 
 
 def main(runs: int) -> int:
-    """Runs each kind that many times. Returns 1 if Ictus caused one of the programs to fail."""
+    """Runs each kind that many times. Returns 1 if one of the programs was aborted or did not end."""
+    # A shell without job control makes programs in the background ignore Ctrl-C, and so their children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     kinds: list[Callable[[str, str], tuple[int, bytes]]] = [_provider_in_a_daemon_thread]
     # Python itself aborts processes that are interrupted as they start.
     if importlib.util.find_spec("conductor.client.automator.worker_isolation") is not None:
