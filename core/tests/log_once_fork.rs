@@ -75,7 +75,7 @@ fn forked_child_logs_a_cause_that_its_parent_logged() {
     let registry = Registry::open(&directory).unwrap();
     occupy(&directory);
     let counter = registry.counter("jobs", "", &[]).unwrap();
-    logs_once("no segment can be made", || counter.labels(&[]).unwrap().inc());
+    logs_once("cannot create a segment", || counter.labels(&[]).unwrap().inc());
 
     let directory = parent.path().join("damaged");
     let registry = Registry::open(&directory).unwrap();

@@ -24,10 +24,10 @@ pub(crate) fn metric(name: &str, charset: Charset) -> Result<(), Error> {
     let refused = |reason| Err(Error::Name { name: name.to_owned(), reason });
     check(name, charset, OF_METRICS)?;
     if escaped(name, OF_METRICS).starts_with("ictus_") {
-        return refused("names that start with ictus_ are those of Ictus's own state");
+        return refused("names that start with ictus_ are reserved for Ictus");
     }
     if name.starts_with(catalog::PREFIX) {
-        return refused("names that start with conductor/ are those of the SDKs' metrics");
+        return refused("names that start with conductor/ are reserved for metrics of the SDKs");
     }
     Ok(())
 }
@@ -42,10 +42,10 @@ pub(crate) fn labels(names: &[&str], kind: Kind, charset: Charset) -> Result<(),
         check(name, charset, OF_LABELS)?;
         let escaped_name = escaped(name, OF_LABELS);
         if name.starts_with("__") {
-            return refused("label names that start with __ are Prometheus's own");
+            return refused("label names that start with __ are reserved for Prometheus");
         }
         if escaped_name.starts_with("__") {
-            let reason = "label names that start with __ are Prometheus's own, and older clients get this one so: \
+            let reason = "label names that start with __ are reserved for Prometheus, and older clients get this one so: \
                           begin the name with a letter";
             return refused(reason);
         }

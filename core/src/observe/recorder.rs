@@ -156,7 +156,7 @@ impl Recorder {
             if families.get(&*requested.name).is_some_and(|existing| existing.len() >= MAX_DEFINITIONS) {
                 return Error::Name {
                     name: requested.name.clone(),
-                    reason: "it exists with 256 sets of label names, the most that a name may have",
+                    reason: "it exists with 256 sets of label names, the maximum",
                 };
             }
             let shape = |record: &FamilyDescriptor| record.kind.described(record.unit, &given(record));
@@ -247,7 +247,7 @@ impl Recorder {
             if !segment.is_file_backed() && self.place.is_some() {
                 segment.count_rejected(HealthCounter::ProcessLocal);
                 // The recovery thread could not be started, or has just ended.
-                self.degrade(|| cannot_make(self.place.as_ref(), "it could not be made before"));
+                self.degrade(|| cannot_make(self.place.as_ref(), "it could not be created before"));
             }
             return Some(done);
         }
@@ -262,8 +262,7 @@ impl Recorder {
         let make = || Segment::anonymous().ok();
         let done = act(&self.fallback_maker.get_or_create(&self.fallback, make, |_| {})?);
         self.degrade(|| {
-            "the segment of this process cannot grow (is the disk full?); until it can, new series are \
-             recorded in memory that other processes do not see"
+            "the segment of this process cannot grow (is the disk full?); until it can, new series are recorded in memory that other processes cannot read"
                 .to_owned()
         });
         done
@@ -375,8 +374,7 @@ impl Recorder {
 
 fn cannot_make(place: Option<&MetricsPath>, why: impl std::fmt::Display) -> String {
     format!(
-        "no segment can be made in {}: {why}; until one can, this process records in memory that other \
-         processes do not see",
+        "cannot create a segment in {}: {why}; until this succeeds, this process records in memory that other processes cannot read",
         place.map_or(Path::new(""), MetricsPath::path).display(),
     )
 }

@@ -154,8 +154,7 @@ impl MultiprocessFiles {
         }
         if !self.trust.accepts(&data) {
             return Err(
-                "it belongs to another user; the directory's owner, that of its folder ictus, root and this \
-                        process's user are believed",
+                "it belongs to another user; the directory's owner, that of its folder ictus, root and this process's user are trusted",
             );
         }
         let mut header = [0; HEADER];
@@ -165,7 +164,7 @@ impl MultiprocessFiles {
         let used = u64::from(u32::from_ne_bytes([header[0], header[1], header[2], header[3]]));
         let stored = stored_bytes(&file).map_err(|_| "it cannot be read")?;
         if used > stored.min(data.len()).min(MAX_BYTES) {
-            return Err("it has fewer bytes on disk than it says, or more than 64 MiB");
+            return Err("it has fewer bytes on disk than its header states, or more than 64 MiB");
         }
         let mut bytes = vec![0; used as usize];
         file.read_exact_at(&mut bytes, 0).map_err(|_| "it cannot be read")?;

@@ -70,7 +70,7 @@ pub struct Lost {
     /// be created or could not grow. Their observations reach the directory when that becomes
     /// possible.
     pub process_local_lanes: u64,
-    /// Laps of a ring that could not grow to its window. Counts and sums are nevertheless exact.
+    /// Wraps of rings that could not grow to their window. Counts and sums are nevertheless exact.
     pub truncated_windows: u64,
     /// Exemplars that were rejected although their observations were recorded: the trace id was
     /// invalid, a signal handler interrupted another write, or there was no memory.

@@ -182,7 +182,7 @@ impl SampleParts {
                 self.buckets.push((bound, value));
                 return Ok(());
             }
-            _ => return Err("it has a sample that its type has not"),
+            _ => return Err("it has a sample that its type does not allow"),
         };
         if part.replace(value).is_none() { Ok(()) } else { Err(TWICE) }
     }
@@ -250,7 +250,7 @@ fn check(labels: &[(String, String)], shown_type: ShownType) -> Result<(), &'sta
     if labels.iter().any(|(name, _)| name.is_empty()) {
         Err("a label has no name")
     } else if labels.iter().any(|(name, _)| name.starts_with(RESERVED)) {
-        Err("a label's name starts with __, as Prometheus's own do")
+        Err("a label's name starts with __, which is reserved for Prometheus")
     } else if labels.iter().any(|(name, _)| Some(name.as_str()) == own) {
         Err("a label has the name of the type's own one")
     } else if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {

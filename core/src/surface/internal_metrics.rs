@@ -26,7 +26,7 @@ const ROWS: &[InternalMetric] = &[
     gauge("ictus_directory_bytes", "Disk space of segments and totals.", &[("", |of| of.health.bytes)]),
     counter(
         "ictus_exemplars_rejected",
-        "Exemplars that were left out, whose observations were recorded.",
+        "Exemplars that were dropped; their observations were recorded.",
         &[("", |of| of.health.lost.exemplars)],
     ),
     InternalMetric {
@@ -61,34 +61,30 @@ const ROWS: &[InternalMetric] = &[
     },
     gauge(
         "ictus_families_hidden",
-        "Families that are not shown, because another definition of their name holds.",
+        "Families that are not shown, because a newer definition of their name has another type or unit.",
         &[("", |of| of.health.hidden_families)],
     ),
     gauge(
         "ictus_definitions_conflicting",
-        "Definitions of living processes that do not hold, because a newer one asks for something else.",
+        "Definitions of live processes that are ignored, because a newer one has other options.",
         &[("", |of| of.health.conflicting_definitions)],
     ),
     gauge(
         "ictus_sums_saturated",
-        "Series whose sum has reached the largest number that is kept, and does not grow any more.",
+        "Series whose sum has reached the maximum and no longer grows.",
         &[("", |of| of.health.saturated_sums)],
     ),
     gauge("ictus_series", "Series over all processes.", &[("", series)]),
     // `show_left_out` sets the number, which the exposition has.
-    gauge(
-        LEFT_OUT,
-        "Series that are not shown: no format can carry their names, or others have them.",
-        &[("", |_| 0)],
-    ),
+    gauge(LEFT_OUT, "Series that are not shown, because their names are invalid or taken.", &[("", |_| 0)]),
     counter(
         "ictus_lanes_process_local",
-        "Lanes made in memory that only their own process saw, until its segment could be made or grow.",
+        "Lanes created in memory that other processes could not read, until the segment could be created or grow.",
         &[("", |of| of.health.lost.process_local_lanes)],
     ),
     counter(
         "ictus_segment_files_removed",
-        "Segments whose file was removed while their process lived, and that were written anew.",
+        "Segments whose file was removed while their process lived, and that were written again.",
         &[("", |of| of.health.lost.removed_files)],
     ),
     counter(
@@ -98,12 +94,12 @@ const ROWS: &[InternalMetric] = &[
     ),
     gauge(
         "ictus_lanes_unread",
-        "Lanes that this snapshot lacks: their writers were too fast.",
+        "Lanes missing from this snapshot, because their writers were too fast.",
         &[("", |of| of.health.unread_lanes)],
     ),
     counter(
         "ictus_series_overflowed",
-        "Look-ups of series beyond a family's number, which got the overflow series.",
+        "Look-ups of series beyond their family's limit, which got the overflow series.",
         &[("", |of| of.health.lost.overflowed)],
     ),
     counter("ictus_snapshots", "Snapshots that this reader took.", &[("", |of| of.health.snapshots)]),
@@ -114,7 +110,7 @@ const ROWS: &[InternalMetric] = &[
     ),
     counter(
         "ictus_windows_truncated",
-        "Laps of a ring that could not grow to its window.",
+        "Wraps of rings that could not grow to their window.",
         &[("", |of| of.health.lost.truncated_windows)],
     ),
 ];

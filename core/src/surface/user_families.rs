@@ -210,7 +210,7 @@ impl Names {
         } else if labels.iter().any(|label| label.is_empty()) {
             Some("a label has no name")
         } else if labels.iter().any(|label| label.starts_with(RESERVED)) {
-            Some("a label's name starts with __, as Prometheus's own do")
+            Some("a label's name starts with __, which is reserved for Prometheus")
         } else if labels.iter().collect::<BTreeSet<_>>().len() < labels.len() {
             Some("two of its labels have one name")
         } else if family.kind == Kind::Timer && labels.iter().any(|label| label == QUANTILE) {

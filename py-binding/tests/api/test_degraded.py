@@ -50,7 +50,7 @@ def test_recorder_without_other_calls_logs_the_degraded_state(tmp_path: Path) ->
     line, logged = first_line(process)
     process.kill()
     process.communicate()
-    assert "ictus ERROR no segment can be made" in line
+    assert "ictus ERROR cannot create a segment" in line
     assert logged - started < LOG_TIMEOUT
 
 
@@ -69,7 +69,7 @@ def test_degraded_state_is_logged_while_the_main_thread_waits(tmp_path: Path) ->
     line, logged = first_line(process)
     process.kill()
     process.communicate()
-    assert "ictus ERROR no segment can be made" in line
+    assert "ictus ERROR cannot create a segment" in line
     assert logged - started < LOG_TIMEOUT
 
 
@@ -77,7 +77,7 @@ def test_degraded_state_is_logged_by_a_short_program(tmp_path: Path) -> None:
     process = start("", tmp_path / "metrics")
     _, log = process.communicate(timeout=60)
     assert process.returncode == 0, log
-    assert log.count("no segment can be made") == 1
+    assert log.count("cannot create a segment") == 1
     assert "observations cannot be written to" in log
 
 

@@ -132,7 +132,7 @@ impl Recorder {
         let is_outlived = || self.current().is_some_and(|main| main.has_outlived_clock());
         // If no other segment can be created, the old one stays in use.
         if is_outlived() && self.recover().is_err() {
-            log::debug!("a segment whose clock went back is recorded in, for no other can be made");
+            log::debug!("recording continues in a segment whose clock went back: no other can be created");
         }
     }
 
