@@ -56,8 +56,8 @@ test('mistakes are errors that say what to do, and a closed object is one', () =
   });
   assert.throws(() => registry.counter('9 lives'), IctusError);
   assert.throws(() => new Registry('/dev/null/x'), { status: 8 });
-  assert.throws(() => registry.render('json'), /try text, openmetrics, protobuf/);
-  assert.throws(() => registry.render('text', 'other'), /try default, legacy/);
+  assert.throws(() => registry.render('json'), /use text, openmetrics, protobuf/);
+  assert.throws(() => registry.render('text', 'other'), /use default, legacy/);
   assert.throws(() => registry.serve('127.0.0.1:0'), /give it a directory/);
   assert.throws(() => registry.snapshot().value('work', 'a', 'b') ?? registry.timer('jobs'), IctusError);
   jobs.close();

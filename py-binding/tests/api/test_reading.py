@@ -122,7 +122,7 @@ def test_expositions_are_read_by_the_parsers_of_prometheus_client() -> None:
         "application/vnd.google.protobuf",
     ]
     for wrong in (registry.render, ictus.content_type):
-        with pytest.raises(ValueError, match="try 'text', 'openmetrics' or 'protobuf'"):
+        with pytest.raises(ValueError, match="use 'text', 'openmetrics' or 'protobuf'"):
             wrong("json")  # type: ignore[arg-type]
 
 
