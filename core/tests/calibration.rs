@@ -1,5 +1,7 @@
 //! A thread that is stopped between two instructions while it measures the rate of the processor's
 //! counter.
+//!
+//! The test runs in a separate process, because its signal handler replaces the instruction.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(
     clippy::unwrap_used,

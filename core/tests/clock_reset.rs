@@ -1,5 +1,8 @@
 //! A processor's counter that restarts while processes record, as it may when a machine wakes from
 //! suspend.
+//!
+//! The test runs in a separate process, because its signal handler replaces the instruction that
+//! reads the counter.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(
     clippy::unwrap_used,

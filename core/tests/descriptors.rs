@@ -1,5 +1,8 @@
 //! A reader with fewer file descriptors than segments: it returns all recorded data or an error,
 //! never a part.
+//!
+//! The tests run in a separate process, because they start this program again with fewer
+//! descriptors.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

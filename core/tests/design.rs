@@ -2,6 +2,8 @@
 //!
 //! Other tests examine each guarantee more closely. These tests also run against mutated copies of
 //! the deciding code: docs/reliability.md lists the mutations and the tests that they make fail.
+//!
+//! The tests run in a separate process, because they fork, set limits and count allocations.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "forks, limits, an allocator")]
 

@@ -1,4 +1,6 @@
 //! Windows of processes whose timestamps come from different clocks.
+//!
+//! The tests run in a separate process, because they start this program again with other clocks.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

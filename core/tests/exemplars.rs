@@ -1,4 +1,6 @@
 //! Exemplars from `observe_with_exemplar` to the bytes that Prometheus receives.
+//!
+//! The tests run in a separate process, because one of them starts this program again and kills it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

@@ -1,4 +1,6 @@
 //! Forks with live lanes: parent, children and grandchildren record into their own segments.
+//!
+//! The tests run in a separate process, because they fork.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "forks")]
 

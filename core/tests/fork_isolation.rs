@@ -1,4 +1,6 @@
 //! Isolation after a fork: neither the child nor its parent affects the other.
+//!
+//! The tests run in a separate process, because they fork.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{

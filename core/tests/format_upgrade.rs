@@ -3,6 +3,8 @@
 //!
 //! The next version is this library, built with `--cfg ictus_next_format`. `.ci/upgrade.sh` builds
 //! it, and `ICTUS_NEXT_FORMAT` names its test program.
+//!
+//! The tests run in a separate process, because the logger is global.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod log_capture;

@@ -1,4 +1,6 @@
 //! A disk that fills up: totals stay exact and visible, and no process ends.
+//!
+//! The tests run in a separate process, because they mount file systems.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod timing;

@@ -1,5 +1,7 @@
 //! Actions of a host program on its own process: descriptors, limits, forks. No observation is
 //! lost, and nothing of the host changes.
+//!
+//! The tests run in a separate process, because they change it.
 #![cfg(all(target_os = "linux", not(ictus_portable)))]
 #![allow(
     clippy::unwrap_used,

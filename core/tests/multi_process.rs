@@ -1,4 +1,6 @@
 //! Processes that start, record and are killed, while readers retire their segments.
+//!
+//! The tests run in a separate process, because they start this program again and kill it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

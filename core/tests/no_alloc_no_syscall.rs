@@ -1,5 +1,7 @@
 //! Recording allocates nothing, makes no system call, and does not lose the observations of a
 //! signal handler.
+//!
+//! The tests run in a separate process, because they replace the allocator and a signal handler.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "an allocator, a signal handler, seccomp"))]

@@ -1,4 +1,7 @@
 //! Families with their own windows, ages, buckets and limits of series.
+//!
+//! The tests run in a separate process, because some measure time, which other tests would take from
+//! them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

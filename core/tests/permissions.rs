@@ -1,4 +1,6 @@
 //! Entries of a metrics directory that have an unexpected type, or belong to another user.
+//!
+//! The tests run in a separate process, because they start this program again as another user.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,6 @@
 //! The memory of a reader, in bytes allocated per series and per lane.
+//!
+//! The tests run in a separate process, because they replace the allocator.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "an allocator that counts")]
 

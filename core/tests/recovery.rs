@@ -1,4 +1,7 @@
 //! Temporary failures: afterwards the directory has each observation of the meantime exactly once.
+//!
+//! The tests run in a separate process, because they mount file systems and start this program
+//! again.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod tmpfs;

@@ -1,4 +1,6 @@
 //! The cache of a `Renderer`: rendering the same series again allocates nothing.
+//!
+//! The tests run in a separate process, because they replace the allocator.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "an allocator that counts")]
 

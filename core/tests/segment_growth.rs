@@ -1,4 +1,7 @@
 //! Growth of a segment in system calls: at most one call for each 256 KiB, and none without need.
+//!
+//! The tests run in a separate process, because they start this program again under another one
+//! that counts.
 #![cfg(all(target_os = "linux", not(ictus_portable)))]
 #![allow(
     clippy::unwrap_used,

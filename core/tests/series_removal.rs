@@ -1,5 +1,7 @@
 //! Removal of series: the shown series, the memory that becomes free, and threads that use a series
 //! meanwhile.
+//!
+//! The tests run in a separate process, because one of them measures its memory.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

@@ -1,5 +1,7 @@
 //! Limits of the host's system: file sizes, unsupported calls of a file system, locks that other
 //! processes hold.
+//!
+//! The tests run in a separate process, because they start this program again with other limits.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -155,8 +155,8 @@ macro_rules! catalog {
     };
 }
 
-// The one list of the metrics. `core/tests/catalog.rs` compares every other list with it. A new
-// metric is appended, because numbers of other languages never change.
+// The one list of the metrics. `core/tests/it/catalog.rs` compares every other list with it. A
+// new metric is appended, because numbers of other languages never change.
 catalog! {
     /// Duration of a request to the server.
     API_REQUEST_TIME: Timer, Seconds, "conductor/api_request_time", ["method", "uri", "status"];

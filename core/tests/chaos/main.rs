@@ -7,6 +7,8 @@
 //! `make chaos` runs the test for a minute.
 //! `ICTUS_CHAOS_SECONDS=3600 ICTUS_CHAOS_SEED=7 make chaos` sets its duration and its seed.
 //! `cargo test` runs it for some seconds. A failure is printed with its seed.
+//!
+//! The test runs in a separate process, because its workers are this program.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

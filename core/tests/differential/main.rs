@@ -7,6 +7,8 @@
 //! `cargo test` runs programs for some seconds: fixed seeds, and others from the time.
 //! `make differential PROGRAMS=10000` runs more. A difference prints the seed and a shortened
 //! program; add its text to [`regressions`].
+//!
+//! The tests run in a separate process, because its workers are this program.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

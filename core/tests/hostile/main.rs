@@ -1,5 +1,7 @@
 //! Files that demand more memory and time than their size explains: the reader refuses them at a
 //! negligible cost.
+//!
+//! The tests run in a separate process, because they replace the allocator and the logger.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,5 +1,4 @@
 //! A series that exists and was never updated is shown at 0.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::time::Duration;
 

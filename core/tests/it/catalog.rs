@@ -1,6 +1,5 @@
 //! The catalog is written once, in `core/src/catalog`. Each other list of its metrics, in C, in the
 //! packages for other languages, in Python and in the docs, has exactly its metrics.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,5 +1,4 @@
 //! Threads that record into one series while readers read it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{
     sync::{
@@ -9,13 +8,11 @@ use std::{
     thread,
 };
 
+use crate::timing::timing;
 use ictus::{
     Reader, Registry,
     snapshot::{QUANTILES, Timing},
 };
-use timing::timing;
-
-mod timing;
 
 /// Encodes the thread and the index of an observation as a value.
 fn encode(thread: usize, index: usize) -> f64 {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ictus::surface::{Exposition, Sample, ShownType, Surface, View};
 
-mod common;
+use crate::common;
 
 /// Name, type and labels of each row. A "timer (quantile gauge)" is a gauge with a `quantile`.
 const ROWS: [(&str, ShownType, &[&str]); 24] = {

@@ -10,7 +10,7 @@ use ictus::{
     surface::{Exposition, View},
 };
 
-mod common;
+use crate::common;
 
 fn shown(surfaces: &str, summaries: bool) -> Exposition {
     let mut view: View = surfaces.parse().unwrap_or_default();

@@ -1,9 +1,4 @@
 //! Extreme records and files: they hide no other series.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test may stop at the first surprise, in its helpers too"
-)]
 
 use std::{fs, path::PathBuf, time::Instant};
 

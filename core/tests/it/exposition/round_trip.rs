@@ -1,6 +1,5 @@
 //! Expositions of arbitrary snapshots, from a new and from a kept `Renderer`, parsed by an
 //! independent parser.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -2,7 +2,6 @@
 //!
 //! The processes start, record, end and are retired while readers of every kind read. No total
 //! falls, no observation is lost or counted twice, and windows equal those of the model.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, HashMap};
 

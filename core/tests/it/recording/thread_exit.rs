@@ -1,5 +1,4 @@
 //! Observing while a thread's thread-locals are being destroyed.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{cell::RefCell, thread};
 

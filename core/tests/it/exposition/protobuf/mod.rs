@@ -1,6 +1,5 @@
 //! The protobuf format, decoded by a reader that shares no code and no field number with the
 //! encoder.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 
@@ -14,9 +13,8 @@ use ictus::{
 use proptest::{collection::vec, prelude::*};
 
 use self::wire::Message;
+use crate::common;
 
-#[path = "../common/mod.rs"]
-mod common;
 mod wire;
 
 type Labels = Vec<(String, String)>;

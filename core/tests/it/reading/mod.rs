@@ -1,0 +1,4 @@
+//! Readers of a directory, compared with models.
+
+mod incremental_read;
+mod totals_model;
