@@ -330,6 +330,7 @@ waiting -0.5
         let openmetrics = text
             .replace("# HELP cards_total", "# HELP cards")
             .replace("# TYPE cards_total", "# TYPE cards")
+            .replace("card_seconds histogram", "card_seconds histogram\n# UNIT card_seconds seconds")
             .replace("A \"card\".", "A \\\"card\\\".");
         assert_eq!(expose::openmetrics(&both), openmetrics + "# EOF\n");
     }
