@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the path of Python $1, for example 3.14: of the one that is installed, or of one of pyenv's, or
-# of one in target/python-$1, into which this script unpacks packages of Debian or Ubuntu. Unpacking
+# of one in .venv-python-$1, into which this script unpacks packages of Debian or Ubuntu. Unpacking
 # needs no root and does not change the system. Without any, fails with one line that names the cause.
 #
 # The unpacked Python uses the C library and the other libraries that are unpacked with it. The
@@ -33,14 +33,15 @@ for tool in apt-get dpkg-deb cc; do
     command -v "$tool" >/dev/null || fail "it is not installed, and cannot be unpacked without $tool"
 done
 
-root=$PWD/target/python-$version
+# Not in target, which `cargo clean` removes: environments refer to this folder.
+root=$PWD/.venv-python-$version
 program=$root/usr/bin/python$version
 # Its paths are absolute: after the checkout has moved, it does not start.
 if [ -e "$root/ready" ] && "$program" -c '' 2>/dev/null; then
     echo "$program"
     exit
 fi
-echo "Unpacking Python $version of $release into target/python-$version ..." >&2
+echo "Unpacking Python $version of $release into .venv-python-$version ..." >&2
 rm -rf "$root"
 architecture=$(dpkg --print-architecture)
 work=$root/download

@@ -25,7 +25,7 @@ esac
 
 
 def run(folder: Path, *command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs a copy of a script of `.ci`, whose `target` is that of the copy."""
+    """Runs a copy of a script of `.ci`, which unpacks below the copy."""
     shutil.copytree(CI, folder / ".ci", dirs_exist_ok=True)
     path = f"{folder}:/usr/bin:/bin"
     environment = {**os.environ, "PATH": path, "PYENV_ROOT": str(folder / "pyenv"), "ICTUS_APT_PAUSE": "0"}
