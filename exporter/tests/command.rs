@@ -339,6 +339,8 @@ fn usage_errors_exit_with_two() {
         let (code, printed, errors) = outcome(&ictus().args(arguments).output().unwrap());
         assert_eq!((code, printed.as_str()), (Some(2), ""), "{arguments:?}: {errors}");
         assert!(errors.contains(named), "{arguments:?}: {errors}");
+        // Without any argument, the command prints its help.
+        assert!(arguments.is_empty() || errors.starts_with("ictus: "), "{arguments:?}: {errors}");
     }
 }
 

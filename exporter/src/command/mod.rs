@@ -101,7 +101,9 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Err(answer) => {
             let text = answer.render().to_string();
             if answer.use_stderr() {
-                let _ = io::stderr().lock().write_all(text.as_bytes());
+                // All messages of the command have the same prefix. Help that was not requested has none.
+                let message = text.strip_prefix("error: ").map(|message| format!("ictus: {message}"));
+                let _ = io::stderr().lock().write_all(message.as_ref().unwrap_or(&text).as_bytes());
                 return answer.exit_code();
             }
             return print(text.as_bytes());
