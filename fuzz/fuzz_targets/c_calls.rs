@@ -26,14 +26,14 @@ const LABELS: [&[u8]; 4] = [b"x", b"", b"\"\n\\", b"\xc3"];
 const VALUES: [f64; 8] = [0.0, 1.0, 0.25, -1.0, f64::NAN, f64::INFINITY, 1e300, 3.5];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Held {
+enum Handle {
     Counter(*mut ictus_counter),
     Gauge(*mut ictus_gauge),
     Timer(*mut ictus_timer),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Known {
+enum Expected {
     Counter(f64),
     Gauge(f64),
     Timer(u64, f64),
@@ -55,33 +55,33 @@ fuzz_target!(|input: &[u8]| {
     let mut registry: *mut ictus_registry = null_mut();
     // SAFETY: the pointer is writable.
     assert_eq!(unsafe { ictus_registry_new(&raw mut registry) }, ictus_status::Ok);
-    let mut held: Vec<(Series, Held)> = Vec::new();
-    let mut known: BTreeMap<Series, Known> = BTreeMap::new();
+    let mut handles: Vec<(Series, Handle)> = Vec::new();
+    let mut model: BTreeMap<Series, Expected> = BTreeMap::new();
     for call in input.chunks_exact(3) {
         let (name, label) =
             (usize::from(call[1] & 7) % NAMES.len(), usize::from(call[1] >> 3) % LABELS.len());
         let (series, value) = ((name, label), VALUES[usize::from(call[2]) % VALUES.len()]);
         match call[0] % 8 {
-            kind @ 0..=2 => make(registry, kind, series, call[2] & 64 != 0, &mut held, &mut known),
-            3 | 4 if !held.is_empty() => {
-                let (series, handle) = held[usize::from(call[1]) % held.len()];
-                record(handle, value, known.get_mut(&series).expect("made"));
+            kind @ 0..=2 => make(registry, kind, series, call[2] & 64 != 0, &mut handles, &mut model),
+            3 | 4 if !handles.is_empty() => {
+                let (series, handle) = handles[usize::from(call[1]) % handles.len()];
+                record(handle, value, model.get_mut(&series).expect("made"));
             }
-            5 if !held.is_empty() => {
-                let (_, handle) = held.swap_remove(usize::from(call[1]) % held.len());
+            5 if !handles.is_empty() => {
+                let (_, handle) = handles.swap_remove(usize::from(call[1]) % handles.len());
                 // SAFETY: comes from the call that created it, and is removed from the list.
                 unsafe { free(handle) };
             }
-            6 => check(registry, &known),
+            6 => check(registry, &model),
             _ => nothing_is_done_to_null(registry),
         }
     }
-    check(registry, &known);
+    check(registry, &model);
     // Handles outlive their registry.
     // SAFETY: created above, and not used again.
     unsafe { ictus_registry_free(registry) };
-    for (series, handle) in held {
-        record(handle, 1.0, known.get_mut(&series).expect("made"));
+    for (series, handle) in handles {
+        record(handle, 1.0, model.get_mut(&series).expect("made"));
         // SAFETY: comes from the call that created it, and is not used again.
         unsafe { free(handle) };
     }
@@ -94,8 +94,8 @@ fn make(
     kind: u8,
     series: Series,
     null_label: bool,
-    held: &mut Vec<(Series, Held)>,
-    known: &mut BTreeMap<Series, Known>,
+    handles: &mut Vec<(Series, Handle)>,
+    model: &mut BTreeMap<Series, Expected>,
 ) {
     let (name, label) = (NAMES[series.0], LABELS[series.1]);
     let (names, values) = ([string(b"l")], [string(label)]);
@@ -112,9 +112,9 @@ fn make(
         }
     };
     let new = match kind {
-        0 => (Held::Counter(counter), Known::Counter(0.0)),
-        1 => (Held::Gauge(gauge), Known::Gauge(0.0)),
-        _ => (Held::Timer(timer), Known::Timer(0, 0.0)),
+        0 => (Handle::Counter(counter), Expected::Counter(0.0)),
+        1 => (Handle::Gauge(gauge), Expected::Gauge(0.0)),
+        _ => (Handle::Timer(timer), Expected::Timer(0, 0.0)),
     };
     if status != ictus_status::Ok {
         assert!(counter.is_null() && gauge.is_null() && timer.is_null());
@@ -124,47 +124,47 @@ fn make(
     assert!(series.0 < 3, "no name: {name:?}");
     // A counter's name is recorded without `_total`, so that both spellings are one family.
     let series = if kind == 0 && name == b"a_total" { (0, series.1) } else { series };
-    let first = *known.entry(series).or_insert(new.1);
+    let first = *model.entry(series).or_insert(new.1);
     assert_eq!(std::mem::discriminant(&first), std::mem::discriminant(&new.1), "of two kinds");
-    held.push((series, new.0));
+    handles.push((series, new.0));
 }
 
-fn record(handle: Held, value: f64, known: &mut Known) {
+fn record(handle: Handle, value: f64, expected: &mut Expected) {
     // SAFETY: the handles are not freed.
     let status = unsafe {
         match handle {
-            Held::Counter(counter) if value == 1.0 => ictus_counter_inc(counter),
-            Held::Counter(counter) => ictus_counter_add(counter, value),
-            Held::Gauge(gauge) if value < 1.0 => ictus_gauge_add(gauge, value),
-            Held::Gauge(gauge) => ictus_gauge_set(gauge, value),
-            Held::Timer(timer) => ictus_timer_observe(timer, value),
+            Handle::Counter(counter) if value == 1.0 => ictus_counter_inc(counter),
+            Handle::Counter(counter) => ictus_counter_add(counter, value),
+            Handle::Gauge(gauge) if value < 1.0 => ictus_gauge_add(gauge, value),
+            Handle::Gauge(gauge) => ictus_gauge_set(gauge, value),
+            Handle::Timer(timer) => ictus_timer_observe(timer, value),
         }
     };
     if status != ictus_status::Ok {
         assert_eq!(status, ictus_status::Value, "{handle:?} {value}");
         return;
     }
-    match known {
-        Known::Counter(total) => *total += value,
-        Known::Gauge(state) if value < 1.0 => *state += value,
-        Known::Gauge(state) => *state = value,
-        Known::Timer(count, sum) => (*count, *sum) = (*count + 1, *sum + value),
+    match expected {
+        Expected::Counter(total) => *total += value,
+        Expected::Gauge(state) if value < 1.0 => *state += value,
+        Expected::Gauge(state) => *state = value,
+        Expected::Timer(count, sum) => (*count, *sum) = (*count + 1, *sum + value),
     }
 }
 
 /// Checks that a snapshot has the recorded values, and that each format can be written.
-fn check(registry: *const ictus_registry, known: &BTreeMap<Series, Known>) {
+fn check(registry: *const ictus_registry, model: &BTreeMap<Series, Expected>) {
     let mut snapshot = null_mut();
     // SAFETY: the registry is not freed; the pointer is writable.
     assert_eq!(unsafe { ictus_snapshot_new(registry, &raw mut snapshot) }, ictus_status::Ok);
-    for (&(name, label), expected) in known {
+    for (&(name, label), expected) in model {
         let labels = [string(LABELS[label])];
         let name = string(NAMES[name]);
         let (mut value, mut timing) = (f64::NAN, ictus_timing { count: 0, sum: 0.0, window: 0 });
         // SAFETY: the snapshot is not freed; the array has one element; the pointers are writable.
         let found = unsafe {
             match expected {
-                Known::Timer(..) => {
+                Expected::Timer(..) => {
                     ictus_snapshot_timing(snapshot, name, labels.as_ptr(), 1, &raw mut timing)
                 }
                 _ => ictus_snapshot_value(snapshot, name, labels.as_ptr(), 1, &raw mut value),
@@ -172,14 +172,14 @@ fn check(registry: *const ictus_registry, known: &BTreeMap<Series, Known>) {
         };
         match *expected {
             // A series without observations may be missing.
-            Known::Counter(0.0) | Known::Gauge(0.0) | Known::Timer(0, _)
+            Expected::Counter(0.0) | Expected::Gauge(0.0) | Expected::Timer(0, _)
                 if found == ictus_status::Unknown => {}
-            Known::Counter(expected) | Known::Gauge(expected) => {
+            Expected::Counter(expected) | Expected::Gauge(expected) => {
                 assert_eq!(found, ictus_status::Ok);
                 let close = (value - expected).abs() <= 1e-9 * expected.abs().max(1.0);
                 assert!(close || value == expected, "{value} is not {expected}");
             }
-            Known::Timer(count, sum) => {
+            Expected::Timer(count, sum) => {
                 assert_eq!((found, timing.count), (ictus_status::Ok, count));
                 assert!((timing.sum - sum).abs() <= 1e-9 * sum.max(1.0), "{} is not {sum}", timing.sum);
             }
@@ -218,13 +218,13 @@ fn nothing_is_done_to_null(registry: *const ictus_registry) {
 /// # Safety
 ///
 /// The handle is not used again.
-unsafe fn free(handle: Held) {
+unsafe fn free(handle: Handle) {
     // SAFETY: this function's own contract.
     unsafe {
         match handle {
-            Held::Counter(counter) => ictus_counter_free(counter),
-            Held::Gauge(gauge) => ictus_gauge_free(gauge),
-            Held::Timer(timer) => ictus_timer_free(timer),
+            Handle::Counter(counter) => ictus_counter_free(counter),
+            Handle::Gauge(gauge) => ictus_gauge_free(gauge),
+            Handle::Timer(timer) => ictus_timer_free(timer),
         }
     }
 }
