@@ -11,6 +11,7 @@ mod common;
 mod exposition;
 mod reading;
 mod recording;
+mod send_sync;
 mod separate_processes;
 #[path = "../timing/mod.rs"]
 mod timing;

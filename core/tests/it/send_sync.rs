@@ -1,6 +1,5 @@
 //! Types that programs hand from thread to thread are `Send` and `Sync`, and print something useful.
 
-#![allow(clippy::panic, reason = "a test may stop at the first surprise, in its helpers too")]
 use std::fmt::Debug;
 
 use ictus::{
