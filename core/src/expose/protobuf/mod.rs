@@ -33,7 +33,7 @@ pub const PROTOBUF_CONTENT_TYPE: &str =
 ///
 /// Prometheus rejects a native histogram whose buckets do not add up to its count. With `native`,
 /// the count is therefore that of the exponential buckets. Observations without an exponential
-/// bucket ([`Distribution::unplaced`]) are in the classic buckets only.
+/// bucket ([`Distribution::unallocated`]) are in the classic buckets only.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -47,7 +47,7 @@ pub const PROTOBUF_CONTENT_TYPE: &str =
 /// ```
 ///
 /// [`Distribution::SCHEMA`]: crate::snapshot::Distribution::SCHEMA
-/// [`Distribution::unplaced`]: crate::snapshot::Distribution::unplaced
+/// [`Distribution::unallocated`]: crate::snapshot::Distribution::unallocated
 #[must_use]
 pub fn protobuf(exposition: &Exposition, native: bool) -> Vec<u8> {
     let mut out = Vec::new();
