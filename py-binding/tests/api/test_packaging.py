@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
+README = FOLDER.parents[1] / "README.md"
 
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
@@ -69,3 +72,25 @@ def test_help_lists_the_public_names() -> None:
     for name in ("labels", "remove", "observe", "time"):
         assert getattr(ictus.Timer, name).__doc__, name
     assert Path(ictus.__file__).with_name("py.typed").exists()
+
+
+def test_description_of_the_package_is_its_readme() -> None:
+    about = importlib.metadata.metadata("ictus")
+    text = README.read_text(encoding="utf-8")
+    assert about["Description-Content-Type"].startswith("text/markdown")
+    assert (about.get_payload() or about["Description"]).strip() == text.strip()
+    # Links of a description have no page that they could be relative to.
+    assert all(target.startswith("https://") for target in re.findall(r"\]\(([^)]*)\)", text))
+    assert f"pip install {about['Name']}\n" in text
+    urls = dict(url.split(", ") for url in about.get_all("Project-URL") or [])
+    assert {"Source", "Documentation", "Changelog", "Issues"} <= urls.keys()
+    this_python = f"Programming Language :: Python :: {sys.version_info[0]}.{sys.version_info[1]}"
+    assert this_python in (about.get_all("Classifier") or [])
+
+
+def test_program_of_the_readme_prints_a_percentile(tmp_path: Path) -> None:
+    text = README.read_text(encoding="utf-8")
+    [program] = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    program, directories = re.subn(r'"/var/lib/[^"]*"', repr(str(tmp_path)), program)
+    assert directories == 1
+    assert run(sys.executable, "-c", program).stdout == "p99: 0.098\n"

@@ -31,12 +31,14 @@ ELSEWHERE = {
     ("bindings/java/README.md", "java"): "bindings/java/src/test/java/io/ictus/ReadmeTest.java",
     ("bindings/javascript/README.md", "js"): "bindings/javascript/test/readme.test.js",
     ("bindings/ruby/README.md", "ruby"): "bindings/ruby/test/test_conductor.rb",
+    ("py-binding/README.md", "python"): "py-binding/tests/api/test_packaging.py",
+    ("py-binding/README.md", "sh"): "py-binding/tests/api/test_packaging.py",
     ("bindings/go/README.md", "sh"): ".ci/packages.py",
     ("bindings/java/README.md", "xml"): ".ci/packages.py",
     ("bindings/javascript/README.md", "sh"): ".ci/packages.py",
     ("bindings/ruby/README.md", "sh"): ".ci/packages.py",
 }
-"""Blocks of the tests of the other languages, which `make test-sdks` and `make packages` run."""
+"""Blocks that other tests run; those of the other languages by `make test-sdks` and `make packages`."""
 HERE = {("README.md", "sh"), ("README.md", "python")}
 
 
