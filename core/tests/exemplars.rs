@@ -294,8 +294,11 @@ fn openmetrics_shows_exemplars_and_text_does_not() {
             "{line}"
         );
     }
-    // Without exemplars, the output is the text format but for its end.
-    let plain: String =
-        openmetrics.lines().map(|line| format!("{}\n", line.split(" # {").next().unwrap())).collect();
+    // Without exemplars and units, the output is the text format but for its end.
+    let plain: String = openmetrics
+        .lines()
+        .filter(|line| !line.starts_with("# UNIT "))
+        .map(|line| format!("{}\n", line.split(" # {").next().unwrap()))
+        .collect();
     assert_eq!(plain, format!("{text}# EOF\n"));
 }
