@@ -74,8 +74,9 @@ fn forked_child_logs_a_cause_that_its_parent_logged() {
     let directory = parent.path().join("occupied");
     let registry = Registry::open(&directory).unwrap();
     occupy(&directory);
-    let counter = registry.counter("jobs", "", &[]).unwrap();
-    logs_once("cannot create a segment", || counter.labels(&[]).unwrap().inc());
+    // With a label: a counter without labels records zero, and meets the cause, when it is created.
+    let counter = registry.counter("jobs", "", &["job"]).unwrap();
+    logs_once("cannot create a segment", || counter.labels(&["first"]).unwrap().inc());
 
     let directory = parent.path().join("damaged");
     let registry = Registry::open(&directory).unwrap();
