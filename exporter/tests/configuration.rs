@@ -84,11 +84,13 @@ fn every_option_of_the_command_is_described_with_its_default() {
         while let Some(line) = lines.next() {
             let Some(option) = line.trim().strip_prefix("--") else { continue };
             let name = option.split_whitespace().next().unwrap();
-            let mut said = line.to_owned();
+            // The help is wrapped at any blank.
+            let mut text = line.to_owned();
             while let Some(next) = lines.next_if(|next| !next.trim_start().starts_with('-')) {
-                said.push_str(next);
+                text.push(' ');
+                text.push_str(next.trim());
             }
-            let default = said.split_once("[default: ").map(|(_, rest)| rest.split(']').next().unwrap());
+            let default = text.split_once("[default: ").map(|(_, rest)| rest.split(']').next().unwrap());
             known.insert((action, format!("--{name}"), default.unwrap_or_default().to_owned()));
         }
     }
