@@ -9,9 +9,7 @@ const SURFACES = { default: 0, legacy: 1, documented: 2, canonical: 4 };
 /** The number of a name, or an error that says which there are. */
 function numbered(kind, names, given) {
   if (!Object.hasOwn(names, given)) {
-    throw new TypeError(
-      `unknown ${kind} ${JSON.stringify(given)}: use ${Object.keys(names).join(', ')}`,
-    );
+    throw new TypeError(`unknown ${kind} ${JSON.stringify(given)}: use ${Object.keys(names).join(', ')}`);
   }
   return names[given];
 }
