@@ -1,5 +1,6 @@
 //! What each event of the SDK records, as the SDK's handler and the native methods together do.
 
+use ictus::Timer;
 use pyo3::{
     exceptions::PyException,
     intern,
@@ -8,7 +9,9 @@ use pyo3::{
     types::{PyDict, PyFloat, PyInt, PyString, PyType},
 };
 
-use super::{collector::Collector, events::EventKind};
+use super::{
+    catalog_metrics::CatalogMetrics, collector::Collector, events::EventKind, handle_cache::HandleCache,
+};
 
 /// An event for a native handler.
 pub(super) struct Event<'a, 'py> {
@@ -64,14 +67,14 @@ impl<'a, 'py> Event<'a, 'py> {
 
     fn poll_completed(&self) -> Recorded {
         let (task_type, seconds) = (self.task_type()?, self.seconds()?);
-        self.time_poll(&task_type, seconds, intern!(self.py(), "SUCCESS"))
+        self.time(|metrics| &metrics.task_poll_time, &task_type, seconds, intern!(self.py(), "SUCCESS"))
     }
 
     fn poll_failure(&self) -> Recorded {
         let (task_type, cause) = (self.task_type()?, self.get(intern!(self.py(), "cause"))?);
         let seconds = self.seconds()?;
         self.collector.count_poll_error(&task_type, &cause)?;
-        self.time_poll(&task_type, seconds, intern!(self.py(), "FAILURE"))
+        self.time(|metrics| &metrics.task_poll_time, &task_type, seconds, intern!(self.py(), "FAILURE"))
     }
 
     fn execution_started(&self) -> Recorded {
@@ -89,7 +92,7 @@ impl<'a, 'py> Event<'a, 'py> {
         let size = self.get(intern!(self.py(), "output_size_bytes"))?;
         let size = if size.is_none() { None } else { Some(self.number(&size)?) };
         let active = self.active_workers(&task_type, -1)?;
-        self.time_execution(&task_type, seconds, intern!(self.py(), "SUCCESS"))?;
+        self.time(|metrics| &metrics.task_execute_time, &task_type, seconds, intern!(self.py(), "SUCCESS"))?;
         if let (Some(size), Some(metrics)) = (size, self.collector.active_metrics()) {
             metrics.task_result_size.with([&task_type], |timer| timer.observe(size))?;
         }
@@ -101,36 +104,23 @@ impl<'a, 'py> Event<'a, 'py> {
         let seconds = self.seconds()?;
         let active = self.active_workers(&task_type, -1)?;
         self.collector.count_error(|metrics| &metrics.task_execute_error, &task_type, &cause)?;
-        self.time_execution(&task_type, seconds, intern!(self.py(), "FAILURE"))?;
+        self.time(|metrics| &metrics.task_execute_time, &task_type, seconds, intern!(self.py(), "FAILURE"))?;
         // The conversion of the cause to a text may have run other threads.
         let active = self.active_workers(&task_type, -1).unwrap_or(active);
         self.set_active_workers(&task_type, active)
     }
 
     #[inline]
-    fn time_poll(
+    fn time(
         &self,
+        select: impl FnOnce(&CatalogMetrics) -> &HandleCache<Timer, 2>,
         task_type: &Bound<'py, PyAny>,
         seconds: f64,
         status: &Bound<'py, PyString>,
     ) -> Recorded {
         if let Some(metrics) = self.collector.active_metrics() {
             let labels = [task_type, status.as_any()];
-            metrics.task_poll_time.with(labels, |timer| timer.observe(seconds))?;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn time_execution(
-        &self,
-        task_type: &Bound<'py, PyAny>,
-        seconds: f64,
-        status: &Bound<'py, PyString>,
-    ) -> Recorded {
-        if let Some(metrics) = self.collector.active_metrics() {
-            let labels = [task_type, status.as_any()];
-            metrics.task_execute_time.with(labels, |timer| timer.observe(seconds))?;
+            select(metrics).with(labels, |timer| timer.observe(seconds))?;
         }
         Ok(())
     }
