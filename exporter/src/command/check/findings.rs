@@ -70,7 +70,7 @@ fn check_segments(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
     if health.bad_segments > 0 {
         let text = format!(
             "{shown}/ictus: {} cannot be read, for the reason in the log lines above; run the newest version of \
-             Ictus in all processes, or remove what is no segment (`ictus check --repair`)",
+             Ictus in all processes, or remove files that are not segments (`ictus check --repair`)",
             counted(health.bad_segments, "file", "files"),
         );
         findings.push(Finding { code: BAD_SEGMENT, text });
@@ -239,4 +239,36 @@ fn reading_problems(health: &Health, left_out: u64) -> [(u64, i32, String); 6] {
 /// Returns a count with its noun.
 pub(super) fn counted(count: u64, singular: &str, plural: &str) -> String {
     format!("{count} {}", if count == 1 { singular } else { plural })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lost, recording_problems};
+
+    #[test]
+    fn each_count_of_a_writer_is_reported() {
+        let counts: [fn(&mut Lost) -> &mut u64; 14] = [
+            |lost| &mut lost.nan,
+            |lost| &mut lost.negative,
+            |lost| &mut lost.too_large,
+            |lost| &mut lost.reentered,
+            |lost| &mut lost.no_memory,
+            |lost| &mut lost.removed,
+            |lost| &mut lost.unlabelled,
+            |lost| &mut lost.label_too_long,
+            |lost| &mut lost.overflowed,
+            |lost| &mut lost.process_local_lanes,
+            |lost| &mut lost.truncated_windows,
+            |lost| &mut lost.exemplars,
+            |lost| &mut lost.removed_files,
+            |lost| &mut lost.closed_descriptors,
+        ];
+        for count in counts {
+            let mut lost = Lost::default();
+            *count(&mut lost) = 3;
+            let reported: Vec<_> =
+                recording_problems(&lost).into_iter().filter(|(count, ..)| *count > 0).collect();
+            assert!(matches!(&reported[..], [(3, _, text)] if text.contains('3')), "{lost:?}: {reported:?}");
+        }
+    }
 }
