@@ -15,7 +15,7 @@
 //! After each step, everything recorded is visible exactly once, so that the next step may fail.
 //!
 //! This file has the steps. `file_check` finds out that they are needed, and `thread` retries them.
-//! `save` writes what is left at the end of the process.
+//! `save` writes the remaining data when the process ends.
 
 mod file_check;
 mod save;
