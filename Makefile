@@ -66,15 +66,15 @@ test-python: tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) $(ENDS:%=.venv
 	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%) $(ENDS:%=.venv-%)
 
 # The library is built once more, with other flags: 5 minutes.
-packages: ## Build the packages of the other languages into dist/packages, and install them in empty projects
+packages: .venv/wheel ## Build the packages of all languages into dist/packages
 	@.ci/native.sh target/packages
 	@.ci/packages.py build target/packages
-	@.ci/packages.py test
 
-release-check: .venv/wheel ## Build every artifact of a release, and install it in an empty environment
+release-check: .venv/wheel ## Build every package, check the rules of its registry, and install it in an empty project
 	@.ci/release.sh dist/ictus-*.whl
 	@.ci/sdist.sh dist/ictus-*.whl
-	@$(MAKE) packages
+	@.ci/native.sh target/packages
+	@.ci/release_check.py target/packages
 
 sdk-matrix: .venv/wheel ## Run workers of all 16 releases of the SDK, file and HTTP, killed and not; print the table (10 minutes)
 	@.venv/bin/python py-binding/tests/sdk_matrix.py

@@ -47,13 +47,13 @@ def anchors(page: Path) -> set[str]:
 def links(page: Path) -> list[tuple[str, Path, str]]:
     """Returns links to places in the project: the link as written, the file, the anchor."""
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
-    found = []
+    result = []
     for link in LINK.findall(text):
         parts = urlsplit(link)
         if not parts.scheme:
             target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
-            found.append((link, target, parts.fragment))
-    return found
+            result.append((link, target, parts.fragment))
+    return result
 
 
 def faults_of_sources() -> list[str]:
@@ -80,14 +80,14 @@ def copy() -> None:
     for page in sorted(PAGES.rglob("*.md")):
         source = ROOT / page.relative_to(PAGES)
         for link, target, _ in links(source):
-            place = PAGES / target.relative_to(ROOT)
+            destination = PAGES / target.relative_to(ROOT)
             if target.is_dir():
                 # The site cannot show folders.
                 text = page.read_text(encoding="utf-8")
                 page.write_text(re.sub(rf"\[([^\]]*)\]\({re.escape(link)}\)", r"\1", text), encoding="utf-8")
-            elif not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(target, place)
+            elif not destination.exists():
+                destination.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(target, destination)
     contents = (DOCS / "SUMMARY.md").read_text(encoding="utf-8").replace("](", "](docs/")
     other_pages = "".join(f"- [{title}]({path})\n" for title, path in OTHER_PAGES.items())
     (PAGES / "SUMMARY.md").write_text(f"{contents}\n# Work on it\n\n{other_pages}", encoding="utf-8")
@@ -129,6 +129,9 @@ def faults_of_site() -> list[str]:
         # print.html contains all pages with their original links; 404.html and toc.html have links
         # relative to the root.
         if path.name in {"print.html", "404.html", "toc.html"}:
+            continue
+        # A template of another program, which is copied as it is.
+        if (ROOT / path.relative_to(SITE)).exists():
             continue
         for link in page.links:
             parts = urlsplit(link)

@@ -76,17 +76,17 @@ def imported(text: str) -> set[str]:
 
 def imports() -> dict[str, dict[str, str]]:
     """Returns, for each module, the modules that it imports, each with a file that does."""
-    found: dict[str, dict[str, str]] = {}
+    result: dict[str, dict[str, str]] = {}
     for path in sorted(SOURCES.rglob("*.rs")):
         file = path.relative_to(SOURCES)
         module = file.parts[0].removesuffix(".rs")
-        names = found.setdefault(module, {})
+        names = result.setdefault(module, {})
         if TESTS.isdisjoint((*path.parts, path.stem)):
             names |= {name: str(file) for name in imported(path.read_text()) - {module}}
-    return found
+    return result
 
 
-def violations(found: dict[str, dict[str, str]], allowed: dict[str, str]) -> list[str]:
+def violations(imported: dict[str, dict[str, str]], allowed: dict[str, str]) -> list[str]:
     """Returns the violations of the list, and the faults of the list itself."""
     faults: list[str] = []
     above: set[str] = set()
@@ -94,10 +94,10 @@ def violations(found: dict[str, dict[str, str]], allowed: dict[str, str]) -> lis
         permitted = set(row.split())
         below = sorted(permitted - above)
         faults += [f"{module} may not import {name}, which is not above it" for name in below]
-        unused = permitted - found.get(module, {}).keys()
+        unused = permitted - imported.get(module, {}).keys()
         faults += [f"{module} imports {name} no more: drop the permission" for name in sorted(unused)]
         above.add(module)
-    for module, names in found.items():
+    for module, names in imported.items():
         if module in EXEMPT:
             continue
         if module not in allowed:
@@ -113,12 +113,12 @@ def violations(found: dict[str, dict[str, str]], allowed: dict[str, str]) -> lis
 
 def main() -> int:
     """Prints the violations; returns the exit status."""
-    found = violations(imports(), ALLOWED)
-    for fault in found:
+    faults = violations(imports(), ALLOWED)
+    for fault in faults:
         print(f"{fault} (.ci/check_layers.py)", file=sys.stderr)
-    if not found:
+    if not faults:
         print(f"imports between the {len(ALLOWED)} modules of core run downward")
-    return 1 if found else 0
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ def main(rust: str, python: str) -> None:
     """Prints the table."""
     lines: dict[str, list[int]] = defaultdict(lambda: [0, 0])
 
-    def add(room: str, count: int, covered: int) -> None:
-        lines[room][0] += count
-        lines[room][1] += covered
+    def add(folder: str, count: int, covered: int) -> None:
+        lines[folder][0] += count
+        lines[folder][1] += covered
 
     for file in json.loads(Path(rust).read_text())["data"][0]["files"]:
         path = Path(file["filename"]).relative_to(ROOT)

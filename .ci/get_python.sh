@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of Python $1, for example 3.14: of the one that is installed, or of one of pyenv's, or
-# of one in .venv-python-$1, into which this script unpacks packages of Debian or Ubuntu. Unpacking
+# Prints the path of Python $1, for example 3.14: an installed one, or one of pyenv's. Otherwise the
+# script unpacks packages of Debian or Ubuntu into .venv-python-$1, and prints that path. Unpacking
 # needs no root and does not change the system. Without any, fails with one line that names the cause.
 #
 # The unpacked Python uses the C library and the other libraries that are unpacked with it. The

@@ -42,8 +42,8 @@ def contained() -> set[tuple[str, str]]:
 
 def texts(folder: Path) -> list[str]:
     """Returns the licences in a crate's folder; if there is a choice, only MIT's, which is the shortest."""
-    found = (file for file in folder.iterdir() if file.name.lower().startswith(NAMES))
-    files = sorted(file for file in found if file.is_file())
+    matches = (file for file in folder.iterdir() if file.name.lower().startswith(NAMES))
+    files = sorted(file for file in matches if file.is_file())
     files = [file for file in files if "mit" in file.name.lower()] or files
     return [file.read_text(encoding="utf-8", errors="replace").strip() for file in files]
 

@@ -55,20 +55,30 @@ if has Java java mvn; then
     (
         cd bindings/java
         mvn -q -B spotless:check
-        # Tests the foreign function interface as well, if a Java version that has it is installed.
+        mvn -q -B clean test
+        mvn -q -B dependency:build-classpath -Dmdep.outputFile="$prefix/classpath"
+        # Tests the foreign function interface and the newest SDK as well, if there is a Java version for them. The
+        # classes that it builds are those of the package.
+        rm -f "$prefix/newest-java"
         for java in /usr/lib/jvm/*/bin/javac; do
             version=$("$java" -version 2>&1 | sed 's/javac \([0-9]*\).*/\1/')
             if ((version >= 22)); then
                 echo "Java $version ..."
                 JAVA_HOME=${java%/bin/javac} mvn -q -B clean test -DargLine=--enable-native-access=ALL-UNNAMED
+                echo "${java%c}" >"$prefix/newest-java"
                 break
             fi
         done
-        mvn -q -B clean test
-        mvn -q -B dependency:build-classpath -Dmdep.outputFile="$prefix/classpath"
     )
     classes=$root/bindings/java/target
-    fleet+=("java=java -cp $classes/test-classes:$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain")
+    program="$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain"
+    fleet+=("java=java -cp $classes/test-classes:$program")
+    # The class for the newest SDK with the oldest SDK.
+    if [[ -s $prefix/newest-java ]]; then
+        versions=$classes/classes/META-INF/versions
+        flags="--enable-native-access=ALL-UNNAMED -cp $classes/test-classes:$versions/21:$versions/22"
+        fleet+=("newest-java=$(cat "$prefix/newest-java") $flags:$program")
+    fi
 fi
 
 # The package is small, so it is installed if that is possible.
@@ -82,5 +92,20 @@ else
     echo "SKIPPED: Ruby is not tested: there is no ruby with ffi"
 fi
 
-echo "Four SDKs record into one directory ..."
+# There is no .NET in the registries of the tests: Mono compiles the adapter, and calls the library.
+if .ci/debian.sh mcs mono-mcs; then
+    (
+        cd bindings/csharp
+        mkdir -p bin
+        mcs -langversion:7.2 -warnaserror -out:bin/test.exe src/*.cs test/*.cs
+        directory=$(mktemp -d)
+        trap 'rm -rf "$directory"' EXIT
+        mono bin/test.exe "$directory/metrics"
+    )
+else
+    [[ $? == 77 ]] || exit 1
+    echo "SKIPPED: C# is not tested: there is no mcs"
+fi
+
+echo "Workers of four SDKs record into one directory ..."
 .venv/bin/python testing/fleet/fleet.py "${fleet[@]}"

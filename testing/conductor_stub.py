@@ -157,7 +157,7 @@ class Stub:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
-        self._server.hang_up()
+        self._server.close_connections()
 
     def __enter__(self) -> Stub:
         """Starts the server."""
@@ -181,7 +181,7 @@ class Stub:
         with self._lock:
             counts = self._queue(task_type).counts
             counts.polls += 1
-            delay, error = self._fate(f"poll {task_type} {counts.polls}", self._poll_errors)
+            delay, error = self._outcome(f"poll {task_type} {counts.polls}", self._poll_errors)
             counts.poll_errors += error
         time.sleep(delay)
         if error:
@@ -208,7 +208,7 @@ class Stub:
                 return (204, None) if want_next else (200, task_id)
             counts = self._queue(task_type).counts
             counts.updates += 1
-            delay, error = self._fate(f"update {task_type} {counts.updates}", self._update_errors)
+            delay, error = self._outcome(f"update {task_type} {counts.updates}", self._update_errors)
         time.sleep(delay)
         with self._lock:
             if error:
@@ -263,7 +263,7 @@ class Stub:
         queue.counts.handed_out += len(tasks)
         return tasks
 
-    def _fate(self, event: str, error_share: float) -> tuple[float, bool]:
+    def _outcome(self, event: str, error_share: float) -> tuple[float, bool]:
         """Returns the delay of a response and whether it is an error, derived from the seed and the event."""
         chance = random.Random(f"{self._seed} {event}")
         error = chance.random() < error_share
@@ -315,7 +315,7 @@ class _Server(ThreadingHTTPServer):
             with self._connections_lock:
                 self._connections.discard(request)
 
-    def hang_up(self) -> None:
+    def close_connections(self) -> None:
         """Shuts down every open connection, which ends its thread."""
         with self._connections_lock:
             connections = list(self._connections)

@@ -43,7 +43,7 @@ def executions_of(segment: Path) -> int:
         folder.mkdir(mode=0o700)
         shutil.copy(segment, folder)
         family = ictus.read(alone).family("conductor/task_execute_time")
-    return sum(held.count for _, held in family.series if isinstance(held, ictus.Timing)) if family else 0
+    return sum(one.count for _, one in family.series if isinstance(one, ictus.Timing)) if family else 0
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ func check(runtime *cog.Runtime, path string) error {
 			return errors.New("a panel is a row, or has no title")
 		}
 		// The schemas of other types are not registered, and would check nothing.
-		if _, known := runtime.ConfigForPanelcfgVariant(panel.Type); !known {
+		if _, exists := runtime.ConfigForPanelcfgVariant(panel.Type); !exists {
 			return fmt.Errorf("panel %q has the type %s, which is not checked", *panel.Title, panel.Type)
 		}
 		if len(panel.Targets) == 0 {

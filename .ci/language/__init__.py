@@ -1,0 +1,1 @@
+"""The rules of the language of Ictus, and the texts that they apply to."""
