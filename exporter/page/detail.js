@@ -3,14 +3,16 @@
 
 import { ranges } from "./distribution.js";
 import { button, copy, element, save } from "./element.js";
-import { plain, quantity, rate, share, short } from "./format.js";
+import { plain, quantity, rate, share, short, visible } from "./format.js";
 import { Plot } from "./plot.js";
 import { selector } from "./search.js";
 import { QUANTILES } from "./store.js";
 
-const MINUTES = [1, 5, 15];
+export const MINUTES = [1, 5, 15];
 /** The minimum time in seconds that a rate is computed over: two points may be close to each other. */
 const MIN_SPAN = 1.5;
+/** From this length on, a heading may scroll. */
+const LONG = 150;
 const IDS = Object.keys(QUANTILES), TITLES = Object.values(QUANTILES);
 
 /** A text that can be broken after each label. */
@@ -22,7 +24,7 @@ export class Detail {
   /** `close` is called to show all series, `changed` after another range or scale. */
   constructor(store, close, changed) {
     this.store = store;
-    this.place = document.getElementById("detail");
+    this.panel = document.getElementById("detail");
     this.close = close;
     this.changed = changed;
     this.series = null;
@@ -36,7 +38,7 @@ export class Detail {
     this.past = null;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => this.redraw());
-    new ResizeObserver(() => this.plots.forEach((plot) => plot.fit())).observe(this.place);
+    new ResizeObserver(() => this.plots.forEach((plot) => plot.fit())).observe(this.panel);
   }
 
   /** Draws the same series again: in another theme, range or scale. */
@@ -48,19 +50,18 @@ export class Detail {
     if (values) this.window(values);
   }
 
-  /** Shows a series, or nothing. */
   show(series) {
     this.plots.forEach((plot) => plot.destroy());
     this.plots = [];
     this.series = series;
     this.values = this.past = null;
-    this.place.hidden = series === null;
-    this.place.replaceChildren();
+    this.panel.hidden = series === null;
+    this.panel.replaceChildren();
     if (series === null) return;
     this.numbers = element("dl", { className: "numbers" });
     const figures = element("div", { className: "plots" });
-    this.place.append(
-      element("div", { className: "title" }, button("← All series", "Esc", this.close), element("h2", {}, ...breakable(selector(series.name, series.labels)))),
+    this.panel.append(
+      element("div", { className: "title" }, button("← All series", "Esc", this.close), this.heading(series)),
       element("div", { className: "help", textContent: [series.help, series.others.length > 0 ? `Also ${series.others.join(", ")}.` : ""].filter(Boolean).join(" – ") }),
       this.tools(series),
       this.numbers,
@@ -68,9 +69,9 @@ export class Detail {
     );
     const measured = (value) => quantity(value, series.unit);
     const plot = (title, lines, text, options = {}) => {
-      const made = new Plot(figures, title, lines, text, { dark: this.dark.matches, ...options });
-      this.plots.push(made);
-      return made;
+      const created = new Plot(figures, title, lines, text, { dark: this.dark.matches, ...options });
+      this.plots.push(created);
+      return created;
     };
     const span = this.minutes === 1 ? "over the last minute" : `over the last ${this.minutes} minutes`;
     this.quantiles = this.distribution = null;
@@ -84,26 +85,32 @@ export class Detail {
     this.update();
   }
 
+  /** Name and labels; long ones scroll, so that the numbers stay in sight. */
+  heading(series) {
+    const text = visible(selector(series.name, series.labels));
+    return element("h2", text.length > LONG ? { tabIndex: 0 } : {}, ...breakable(text));
+  }
+
   tools(series) {
     const range = element("select", { id: "range", title: "[ ]" });
     range.append(...MINUTES.map((minutes) => element("option", { value: minutes, textContent: `${minutes} min`, selected: minutes === this.minutes })));
     range.addEventListener("change", () => this.choose(Number(range.value), this.log));
     const log = button("Log scale", "l", () => this.choose(this.minutes, !this.log));
-    log.setAttribute("aria-pressed", String(this.log));
-    const query = series.query;
+    log.ariaPressed = this.log;
+    const { query } = series;
+    this.copyQuery = query && button("Copy PromQL", `y: ${query}`, (used) => copy(query, used));
     const file = `${series.name}.`;
     const tools = [
       element("label", { htmlFor: "range", textContent: "Range" }), range,
       ...(series.type === "timer" ? [log] : []),
-      button("Copy link", "the address of this series", (made) => copy(location.href, made)),
-      ...(query ? [button("Copy PromQL", `y: ${query}`, (made) => copy(query, made))] : []),
+      button("Copy link", "the address of this series", (created) => copy(location.href, created)),
+      ...(query ? [this.copyQuery] : []),
       button("CSV", "save the shown minutes as CSV", () => save(`${file}csv`, "text/csv", this.csv())),
       button("JSON", "save the shown minutes as JSON", () => save(`${file}json`, "application/json", this.json())),
     ];
     return element("div", { className: "tools" }, ...tools);
   }
 
-  /** Chooses the range and the scale. */
   choose(minutes, log) {
     const focused = document.activeElement?.id === "range";
     Object.assign(this, { minutes, log });
@@ -115,7 +122,7 @@ export class Detail {
   key(key) {
     const at = MINUTES.indexOf(this.minutes) + { "[": -1, "]": 1 }[key];
     if (key === "l") this.choose(this.minutes, !this.log);
-    else if (key === "y" && this.series.query) copy(this.series.query, [...this.place.querySelectorAll(".tools button")].find(({ textContent }) => textContent.includes("PromQL")) ?? this.place.querySelector("button"));
+    else if (key === "y") this.copyQuery?.click();
     else if (MINUTES[at]) this.choose(MINUTES[at], this.log);
   }
 
@@ -123,35 +130,32 @@ export class Detail {
   points() {
     const { series, store } = this;
     const own = store.order(this.minutes).map((at) => ({ time: store.times[at], count: series.counts[at], past: series.past.map((ring) => ring[at]) }));
-    const known = own.findIndex(({ count }) => Number.isFinite(count));
-    const first = known < 0 ? Infinity : own[known].time;
+    const index = own.findIndex(({ count }) => Number.isFinite(count));
+    const first = index < 0 ? Infinity : own[index].time;
     const since = (store.time ?? 0) - this.minutes * 60000;
     const earlier = (this.past ?? []).filter(({ time }) => time < first && time >= since);
-    return [...earlier.map(({ time, count, quantiles }) => ({ time, count, past: IDS.map((id) => quantiles?.[id] ?? NaN) })), ...own.slice(Math.max(0, known))];
+    return [...earlier.map(({ time, count, quantiles }) => ({ time, count, past: IDS.map((id) => quantiles?.[id] ?? NaN) })), ...own.slice(Math.max(0, index))];
   }
 
   /** The shown minutes, one row for each snapshot. */
   rows() {
-    const { series } = this;
-    const columns = ["time", series.type === "timer" ? "count" : "value", ...(series.past.length > 0 ? IDS : [])];
+    const total = this.series.type === "timer" ? "count" : "value";
     const number = (value) => (Number.isFinite(value) ? value : null);
-    const rows = this.points().map(({ time, count, past }) => [new Date(time).toISOString(), number(count), ...past.map(number)]);
-    return { columns, rows };
+    return this.points().map(({ time, count, past }) => ({
+      time: new Date(time).toISOString(), [total]: number(count), ...Object.fromEntries(past.map((value, at) => [IDS[at], number(value)])),
+    }));
   }
 
   csv() {
-    const { columns, rows } = this.rows();
-    return `${[columns, ...rows].map((row) => row.map((cell) => cell ?? "").join(",")).join("\n")}\n`;
+    const rows = this.rows();
+    return [Object.keys(rows[0]), ...rows.map(Object.values)].map((row) => `${row.join(",")}\n`).join("");
   }
 
   json() {
-    const { series } = this;
-    const { columns, rows } = this.rows();
-    const points = rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])));
-    return JSON.stringify({ name: series.name, labels: series.labels, unit: series.unit, points, window: this.values }, null, 1);
+    const { name, labels, unit } = this.series;
+    return JSON.stringify({ name, labels, unit, points: this.rows(), window: this.values }, null, 1);
   }
 
-  /** Draws what the store has now. */
   update() {
     const { series } = this;
     if (!series) return;
@@ -177,14 +181,13 @@ export class Detail {
     }));
     const rates = points.map(({ count }, index) => {
       if (series.type === "gauge") return Number.isNaN(count) ? null : count;
-      const before = times.findLastIndex((time, at) => at < index && time <= times[index] - MIN_SPAN);
-      const grown = count - points[before]?.count;
-      return Number.isFinite(grown) ? Math.max(0, grown) / (times[index] - times[before]) : null;
+      const previous = times.findLastIndex((time, at) => at < index && time <= times[index] - MIN_SPAN);
+      const grown = count - points[previous]?.count;
+      return Number.isFinite(grown) ? Math.max(0, grown) / (times[index] - times[previous]) : null;
     });
     this.rates.set([times, rates], series.type === "gauge" ? plain(series.count) : `${rate(series.rate)} per second`);
   }
 
-  /** Draws the values of the window. */
   window(values) {
     if (!this.distribution) return;
     this.values = values;

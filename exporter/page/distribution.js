@@ -8,13 +8,13 @@ const RANGES = 40;
  */
 export function ranges(values) {
   const positive = values.filter((value) => value > 0);
-  const found = [];
-  if (positive.length < values.length) found.push({ from: 0, to: 0, count: values.length - positive.length });
-  if (positive.length === 0) return found;
-  const low = positive.reduce((one, other) => Math.min(one, other)), high = positive.reduce((one, other) => Math.max(one, other));
-  if (high <= low * 1.0001) return [...found, { from: low, to: high, count: positive.length }];
+  const result = [];
+  if (positive.length < values.length) result.push({ from: 0, to: 0, count: values.length - positive.length });
+  if (positive.length === 0) return result;
+  const low = Math.min(...positive), high = Math.max(...positive);
+  if (high <= low * 1.0001) return [...result, { from: low, to: high, count: positive.length }];
   const step = Math.log(high / low) / RANGES;
   const counts = new Array(RANGES).fill(0);
   for (const value of positive) counts[Math.min(RANGES - 1, Math.floor(Math.log(value / low) / step))] += 1;
-  return [...found, ...counts.map((count, at) => ({ from: low * Math.exp(at * step), to: low * Math.exp((at + 1) * step), count }))];
+  return [...result, ...counts.map((count, at) => ({ from: low * Math.exp(at * step), to: low * Math.exp((at + 1) * step), count }))];
 }

@@ -1,15 +1,15 @@
 // Elements, and what a browser does with text: copying and saving.
 
 export function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
+  const created = Object.assign(document.createElement(name), properties);
+  created.append(...children);
+  return created;
 }
 
 export function button(text, title, act) {
-  const made = element("button", { type: "button", textContent: text, title });
-  made.addEventListener("click", () => act(made));
-  return made;
+  const created = element("button", { type: "button", textContent: text, title });
+  created.addEventListener("click", () => act(created));
+  return created;
 }
 
 /** Copies a text. Browsers have a clipboard only for pages of https and of this machine. */
@@ -32,7 +32,6 @@ export async function copy(text, button) {
   setTimeout(() => { button.textContent = label; }, 1500);
 }
 
-/** Saves a text as a file. */
 export function save(name, type, text) {
   const link = element("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
   link.click();

@@ -1,7 +1,7 @@
 // Series in groups, by metric or by the value of a label. A group has the same fields as a series, so
 // that the table shows and sorts both alike.
 
-import { isMissing } from "./format.js";
+import { isMissing, visible } from "./format.js";
 
 /** The label of PromQL that has the name of the metric. */
 export const METRIC = "__name__";
@@ -12,7 +12,7 @@ class Group {
     this.key = key;
     this.name = name;
     this.members = members;
-    this.labels = {};
+    this.values = {};
     this.text = members.length === 1 ? "1 series" : `${members.length} series`;
     this.type = common(members, ({ type }) => type);
     // Bytes are not compared with durations.
@@ -53,12 +53,12 @@ export function failed(outcomes) {
 function greatest(timers) {
   if (timers.length === 0) return null;
   const ids = Object.keys(timers[0].quantiles);
-  return Object.fromEntries(ids.map((id) => [id, timers.reduce((most, { quantiles }) => Math.max(most, quantiles[id]), 0)]));
+  return Object.fromEntries(ids.map((id) => [id, timers.reduce((max, { quantiles }) => Math.max(max, quantiles[id]), 0)]));
 }
 
 /** Groups series by a label. Series without the label are one group, as its values in PromQL are empty. */
 export function groups(series, label) {
   const of = label === METRIC ? ({ name }) => name : ({ labels }) => labels[label] ?? "";
-  const name = (value) => (label === METRIC ? value : value === "" ? `no ${label}` : `${label}=${value}`);
+  const name = (value) => (label === METRIC ? value : value === "" ? `no ${label}` : `${label}=${visible(value)}`);
   return [...Map.groupBy(series, of)].map(([value, members]) => new Group(`group ${label} ${value}`, name(value), members));
 }

@@ -1,6 +1,6 @@
-// Reads a snapshot every two seconds, and passes on what it has and what the user wants to see.
+// Reads a snapshot every two seconds, and passes it on together with the user's choices.
 
-import { Detail } from "./detail.js";
+import { Detail, MINUTES } from "./detail.js";
 import { button, element } from "./element.js";
 import { clock, plain, rate } from "./format.js";
 import { METRIC } from "./group.js";
@@ -27,36 +27,30 @@ function address(series) {
 
 function chosen() {
   if (location.hash.length < 2) return null;
-  for (const series of store.series.values()) if (address(series) === location.hash) return series;
-  return null;
+  return [...store.series.values()].find((series) => address(series) === location.hash) ?? null;
 }
+
+/** The parameters of the address with their defaults, which the address omits. */
+const USUAL = { q: "", group: "", closed: "0", sort: "-p99", range: "5", log: "0" };
 
 /** Writes search, order and selection into the address, so that it can be shared. */
 function remember() {
   const { column, down } = table.sort;
   const query = new URLSearchParams(location.search);
-  const set = (name, value, usual) => (value === usual ? query.delete(name) : query.set(name, value));
-  set("q", table.needle, "");
-  set("group", table.group, "");
-  set("closed", table.closed ? "1" : "0", "0");
-  set("sort", `${down ? "-" : ""}${column.id}`, "-p99");
-  set("range", String(detail.minutes), "5");
-  set("log", detail.log ? "1" : "0", "0");
+  const now = { q: table.needle, group: table.group, closed: table.closed ? "1" : "0", sort: `${down ? "-" : ""}${column.id}`, range: String(detail.minutes), log: detail.log ? "1" : "0" };
+  for (const [name, value] of Object.entries(now)) if (value === USUAL[name]) query.delete(name); else query.set(name, value);
   history.replaceState(null, "", `${location.pathname}${query.size > 0 ? `?${query}` : ""}${location.hash}`);
 }
 
-/** Restores it. */
 function restore() {
-  const query = new URLSearchParams(location.search);
-  search.value = table.needle = query.get("q") ?? "";
-  table.group = query.get("group") ?? "";
-  table.closed = query.get("closed") === "1";
-  const [, minus, id] = /^(-?)(\w+)$/.exec(query.get("sort") ?? "-p99") ?? [];
-  const column = COLUMNS.find((one) => one.id === id);
-  if (column) table.sort = { column, down: minus === "-" };
-  const minutes = Number(query.get("range") ?? 5);
-  if ([1, 5, 15].includes(minutes)) detail.minutes = minutes;
-  detail.log = query.get("log") === "1";
+  const { q, group, closed, sort, range, log } = { ...USUAL, ...Object.fromEntries(new URLSearchParams(location.search)) };
+  search.value = table.needle = q;
+  table.group = group;
+  table.closed = closed === "1";
+  const column = COLUMNS.find(({ id }) => id === sort.replace("-", ""));
+  if (column) table.sort = { column, down: sort[0] === "-" };
+  if (MINUTES.includes(Number(range))) detail.minutes = Number(range);
+  detail.log = log === "1";
 }
 
 async function fetched(path) {
@@ -146,14 +140,11 @@ function overview() {
   if (store.health.bad_segments > 0) lines.push(`${store.health.bad_segments} segments cannot be read: ictus check names the cause.`);
   if (lost.length > 0) lines.push(`Left out: ${lost.map(([why, count]) => `${plain(count)} ${why.replaceAll("_", " ")}`).join(", ")}.`);
   byId("overview").replaceChildren(...lines.map((line) => element("p", { textContent: line })));
-  const isEmpty = store.series.size > 0 && table.shown.length === 0;
   const none = byId("none");
-  none.hidden = !isEmpty;
-  none.replaceChildren();
-  if (isEmpty) {
-    const text = table.error ? `The search has an error: ${table.error}` : `No series matches ${table.needle}`;
-    none.append(element("p", { textContent: text }), button(`Show all ${plain(store.series.size)} series`, "Esc", () => find("")));
-  }
+  none.hidden = store.series.size === 0 || table.shown.length > 0;
+  const text = table.error ? `The search has an error: ${table.error}` : `No series matches ${table.needle}`;
+  // The button keeps the focus.
+  if (none.firstChild?.textContent !== text) none.replaceChildren(element("p", { textContent: text }), button("Show all series", "Esc", () => find("")));
 }
 
 function find(text) {
@@ -166,7 +157,7 @@ function find(text) {
 
 function toggle() {
   paused = !paused;
-  pause.setAttribute("aria-pressed", String(paused));
+  pause.ariaPressed = paused;
   pause.textContent = paused ? "Resume" : "Pause";
   if (!paused) refresh();
 }
@@ -174,7 +165,7 @@ function toggle() {
 function toggleHelp() {
   const keys = byId("keys");
   keys.hidden = !keys.hidden;
-  help.setAttribute("aria-expanded", String(!keys.hidden));
+  help.ariaExpanded = !keys.hidden;
 }
 
 group.addEventListener("change", () => { table.groupBy(group.value); offerGroups(); remember(); });

@@ -16,18 +16,17 @@ export class Plot {
     const style = getComputedStyle(document.documentElement);
     const colours = COLOURS[dark ? "dark" : "light"];
     this.title = title;
-    this.room = element("div");
-    this.room.setAttribute("role", "img");
-    const figure = element("figure", {}, element("figcaption", { textContent: title }), this.room);
+    this.container = element("div", { role: "img", ariaLabel: title });
+    const figure = element("figure", {}, element("figcaption", { textContent: title }), this.container);
     figures.append(figure);
     this.labels = [];
     const axis = { stroke: style.getPropertyValue("--faint"), grid: { stroke: style.getPropertyValue("--line"), width: 1 }, size: 70 };
     const from = (at) => ranges?.()[Math.round(at)];
     const last = (plot, line) => plot.data[line].findLast((value) => value !== null && value !== undefined);
     this.plot = new uPlot({
-      width: Math.max(200, this.room.clientWidth), height: HEIGHT,
+      width: Math.max(200, this.container.clientWidth), height: HEIGHT,
       scales: {
-        x: { time: !ranges, ...(ranges ? { range: (_, low, high) => [low - 0.5, high + 0.5] } : {}) },
+        x: { time: !ranges, ...(ranges ? { range: () => [-0.5, Math.max(1, ranges().length) - 0.5] } : {}) },
         // From zero, so that a line that looks twice as high is; a logarithmic scale has no zero.
         y: log ? { distr: 3 } : { range: (_, low, high) => [Math.min(0, low ?? 0), 1.1 * (high || 1)] },
       },
@@ -40,7 +39,7 @@ export class Plot {
         setSeries: [(plot, line, { show }) => {
           if (show === undefined) return;
           hidden[show ? "delete" : "add"](lines[line - 1]);
-          if (this.labels[line]) this.labels[line].ariaPressed = String(show);
+          if (this.labels[line]) this.labels[line].ariaPressed = show;
         }],
       },
       axes: [
@@ -64,11 +63,11 @@ export class Plot {
           },
         })),
       ],
-    }, [[], ...lines.map(() => [])], this.room);
+    }, [[], ...lines.map(() => [])], this.container);
     if (lines.length === 1) return;
     this.labels = [...figure.querySelectorAll(".u-label")];
     lines.forEach((line, index) => {
-      const label = Object.assign(this.labels[index + 1], { tabIndex: 0, role: "button", ariaPressed: String(!hidden.has(line)) });
+      const label = Object.assign(this.labels[index + 1], { tabIndex: 0, role: "button", ariaPressed: !hidden.has(line) });
       label.addEventListener("keydown", (event) => {
         if (event.key !== "Enter" && event.key !== " ") return;
         event.preventDefault();
@@ -78,13 +77,13 @@ export class Plot {
   }
 
   fit() {
-    const width = Math.max(200, this.room.parentElement.clientWidth);
+    const width = Math.max(200, this.container.parentElement.clientWidth);
     if (this.plot.width !== width) this.plot.setSize({ width, height: HEIGHT });
   }
 
   set(data, text) {
     this.plot.setData(data);
-    this.room.setAttribute("aria-label", `${this.title}: ${text}`);
+    this.container.ariaLabel = `${this.title}: ${text}`;
   }
 
   destroy() {

@@ -2,15 +2,14 @@
 // yet is read as far as it goes, because it is typed character by character. Of an expression such as
 // `sum(rate(name[5m]))`, the selectors are searched.
 
+import { compile } from "./re2.js";
+
 const IDENTIFIER = /^[\p{L}\p{N}_:.]*/u;
 const OPERATOR = /^(=~|!~|!=|=)/;
 const SUFFIXES = { counter: [], gauge: ["_count", "_sum"], summary: ["_count", "_sum"], histogram: ["_count", "_sum", "_bucket"] };
 /** Labels that Prometheus adds to samples of timers, not to series. */
 const OF_SAMPLES = ["quantile", "le"];
-/** Of strings; and of expressions, what JavaScript writes differently. */
 const ESCAPES = { n: "\n", t: "\t" };
-const ANCHORS = { A: "^", z: "$" };
-const CLASSES = { alnum: "A-Za-z0-9", alpha: "A-Za-z", digit: "0-9", lower: "a-z", space: "\\s", upper: "A-Z" };
 
 /** Returns whether a sample of the family has that name, or whether it was recorded under it. */
 function has(series, name) {
@@ -35,21 +34,6 @@ function quoted(text) {
   return [null, ""];
 }
 
-/** A regular expression of RE2, as in Prometheus, as one of JavaScript. */
-function compile(text) {
-  const [, flags = "", body] = /^(?:\(\?([ims]+)\))?(.*)$/s.exec(text);
-  const refuse = (what) => { throw new SyntaxError(`${text} has ${what}, which Prometheus does not support`); };
-  if (/\(\?<?[=!]/.test(body)) refuse("look-around");
-  const translated = body.replaceAll("(?P<", "(?<")
-    .replace(/\[:(\w+):\]/g, (all, name) => CLASSES[name] ?? all)
-    .replace(/\\(.)/gsu, (all, escaped) => {
-      if (/[1-9k]/.test(escaped)) refuse("a back-reference");
-      // JavaScript refuses a backslash before other punctuation.
-      return ANCHORS[escaped] ?? (/[\p{L}\p{N}^$\\.*+?()[\]{}|/]/u.test(escaped) ? all : `\\u{${escaped.codePointAt(0).toString(16)}}`);
-    });
-  return new RegExp(`^(?:${translated})$`, `su${flags.replaceAll("s", "")}`);
-}
-
 /** Returns whether a text begins with a function or an aggregation of PromQL. */
 function isExpression(text) {
   const start = text.trimStart();
@@ -70,11 +54,11 @@ export function parse(text) {
   function matcher(label, operator, rest) {
     const [value, left] = quoted(rest);
     if (value === null) return left;
-    let is = (found) => found === value;
+    let is = (text) => text === value;
     if (operator.endsWith("~")) {
       try {
         const expression = compile(value);
-        is = (found) => expression.test(found);
+        is = (text) => expression.test(text);
       } catch (failure) {
         error = failure.message;
         tests.push(() => false);

@@ -1,5 +1,6 @@
 // The last snapshot, and the snapshots of the last minutes.
 
+import { visible } from "./format.js";
 import { failed } from "./group.js";
 import { parse, selector } from "./search.js";
 
@@ -9,14 +10,16 @@ const IDS = Object.keys(QUANTILES);
 /** Milliseconds between two snapshots. */
 export const INTERVAL = 2000;
 /** Snapshots that are kept: a quarter of an hour, or five minutes of very many series. */
-const KEPT = 450;
-const KEPT_OF_MANY = 150;
+const HISTORY_LENGTH = 450;
+const HISTORY_OF_MANY = 150;
 const MANY = 1500;
 /** Snapshots that a rate is computed over: ten seconds, and a minute for shares. */
-const LATELY = 5;
+const RATE_SNAPSHOTS = 5;
 const MINUTE = 30;
 /** Label values that are no failures. */
 const SUCCESS = /^(success|completed|ok|2\d\d|3\d\d)$/i;
+
+const pairs = (labels) => Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(" ");
 
 /** One series and its history: rings, so that thousands of them fit. */
 class Series {
@@ -32,8 +35,10 @@ class Series {
     this.help = this.shown[0]?.help ?? family.help;
     this.recordedLabels = seen.labels;
     this.labels = seen.shown_labels ?? seen.labels;
-    this.text = Object.entries(this.labels).map(([name, value]) => `${name}=${value}`).join(" ");
-    this.search = [...this.shown.map(({ name }) => name), this.recorded, this.text].join(" ").toLowerCase();
+    /** The values of the labels as rows show them. */
+    this.values = Object.fromEntries(Object.entries(this.labels).map(([name, value]) => [name, visible(value)]));
+    this.text = pairs(this.values);
+    this.search = [...this.shown.map(({ name }) => name), this.recorded, pairs(this.labels)].join(" ").toLowerCase();
     this.rate = null;
     this.errors = null;
     /** Failures and successes of the operation: of the last minute, and of all time. */
@@ -80,9 +85,9 @@ class Series {
   /** How much it has grown in the last snapshots, and in how many seconds. */
   grown(times, at, snapshots) {
     for (let back = snapshots; back > 0; back--) {
-      const before = (at - back + this.kept) % this.kept;
-      if (Number.isFinite(this.counts[before]) && Number.isFinite(times[before])) {
-        return [Math.max(0, this.count - this.counts[before]), (times[at] - times[before]) / 1000];
+      const previous = (at - back + this.kept) % this.kept;
+      if (Number.isFinite(this.counts[previous]) && Number.isFinite(times[previous])) {
+        return [Math.max(0, this.count - this.counts[previous]), (times[at] - times[previous]) / 1000];
       }
     }
     return null;
@@ -103,7 +108,6 @@ export class Store {
     this.time = null;
   }
 
-  /** Reserves the place of a snapshot. */
   next(time) {
     const at = this.snapshots % this.kept;
     this.snapshots += 1;
@@ -111,11 +115,10 @@ export class Store {
     return at;
   }
 
-  /** Stores a snapshot. */
   add(snapshot, time) {
     if (this.kept === null) {
       const count = snapshot.families.reduce((sum, family) => sum + family.series.length, 0);
-      this.kept = count > MANY ? KEPT_OF_MANY : KEPT;
+      this.kept = count > MANY ? HISTORY_OF_MANY : HISTORY_LENGTH;
       this.times = new Float64Array(this.kept).fill(NaN);
     }
     // After a pause or an interruption, the lines have a gap.
@@ -148,18 +151,18 @@ export class Store {
   /** Counts the labels of a new series, and notes which labels of its metric have several values. */
   compare(series) {
     for (const label of Object.keys(series.labels)) this.labels.set(label, (this.labels.get(label) ?? 0) + 1);
-    let known = this.varying.get(series.name);
-    if (!known) {
-      this.varying.set(series.name, known = new Set());
-      known.first = series.labels;
+    let labels = this.varying.get(series.name);
+    if (!labels) {
+      this.varying.set(series.name, labels = new Set());
+      labels.first = series.labels;
     }
-    for (const [label, value] of Object.entries(series.labels)) if (known.first[label] !== value) known.add(label);
+    for (const [label, value] of Object.entries(series.labels)) if (labels.first[label] !== value) labels.add(label);
   }
 
   derive() {
     const operations = new Map();
     for (const series of this.series.values()) {
-      const grown = series.type === "gauge" ? null : series.grown(this.times, this.at, LATELY);
+      const grown = series.type === "gauge" ? null : series.grown(this.times, this.at, RATE_SNAPSHOTS);
       series.rate = grown && grown[1] > 0 ? grown[0] / grown[1] : null;
       if (series.operation === null) continue;
       const lately = series.grown(this.times, this.at, MINUTE);
@@ -175,13 +178,13 @@ export class Store {
   /** The series that match a search, and why a part of it matches nothing. */
   find(text) {
     const search = parse(text);
-    return { found: [...this.series.values()].filter(search.matches), error: search.error };
+    return { matches: [...this.series.values()].filter(search.matches), error: search.error };
   }
 
   /** The places of the rings in the last minutes, oldest first. */
   order(minutes) {
-    const known = Math.min(this.snapshots, this.kept ?? 0);
-    const all = Array.from({ length: known }, (_, index) => (this.snapshots - known + index) % this.kept);
+    const length = Math.min(this.snapshots, this.kept ?? 0);
+    const all = Array.from({ length }, (_, index) => (this.snapshots - length + index) % this.kept);
     return all.filter((at) => this.times[at] >= (this.time ?? 0) - minutes * 60000);
   }
 }

@@ -1,5 +1,6 @@
 // All series as a grid of which only the rows in sight exist, so that thousands cost no more than a screenful.
 
+import { button, element } from "./element.js";
 import { isMissing, plain, quantity, rate, share, short } from "./format.js";
 import { groups } from "./group.js";
 import * as shorten from "./shorten.js";
@@ -17,7 +18,7 @@ const PADDING = 16;
 /** How much wider bold text is at most, and the mark of a group before its name. */
 const BOLD = 1.15;
 const MARKER = 20;
-/** Rows beyond both ends of what is in sight. */
+/** Rows beyond both ends of the visible part. */
 const MORE = 6;
 
 export const COLUMNS = [
@@ -52,10 +53,10 @@ export class Table {
     this.needle = "";
     /** The label by whose values series are grouped; empty for no groups. */
     this.group = "";
-    /** Whether groups are closed, and the keys of those that are not as the others. */
+    /** Whether groups are closed, and the keys of the exceptions. */
     this.closed = false;
     this.exceptions = new Set();
-    /** The series that match the search, and with the groups: what the rows show. */
+    /** The series that match the search, then the items of the rows: series and groups. */
     this.shown = [];
     this.items = [];
     this.error = null;
@@ -64,7 +65,7 @@ export class Table {
     this.pool = [];
     this.grid = document.getElementById("table");
     this.rows = document.getElementById("rows");
-    this.room = document.getElementById("room");
+    this.content = document.getElementById("content");
     this.heads = COLUMNS.map((column) => this.head(column));
     this.rows.addEventListener("scroll", () => requestAnimationFrame(() => this.draw()));
     new ResizeObserver(() => this.draw()).observe(this.rows);
@@ -72,35 +73,21 @@ export class Table {
   }
 
   head(column) {
-    const cell = document.createElement("div");
-    cell.setAttribute("role", "columnheader");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = column.title;
-    button.title = column.about ?? "";
-    button.addEventListener("click", () => {
-      this.order(column.id, this.sort.column === column ? !this.sort.down : !column.text);
+    const sort = button(column.title, column.about ?? "", () => {
+      this.sort = { column, down: this.sort.column === column ? !this.sort.down : !column.text };
+      this.update();
       this.changed();
     });
-    cell.append(button);
+    const cell = element("div", { role: "columnheader" }, sort);
     document.getElementById("head").append(cell);
     return cell;
   }
 
-  /** Sorts by a column. */
-  order(id, down) {
-    const column = COLUMNS.find((one) => one.id === id);
-    if (column) this.sort = { column, down };
-    this.update();
-  }
-
-  /** Groups by a label, and opens all groups. */
   groupBy(label) {
     this.group = label;
     this.fold(false);
   }
 
-  /** Closes all groups, or opens them. */
   fold(closed) {
     this.closed = closed;
     this.exceptions.clear();
@@ -112,7 +99,6 @@ export class Table {
     return this.closed !== this.exceptions.has(group.key);
   }
 
-  /** Opens a series, or opens and closes a group. */
   choose(item) {
     this.active = item.key;
     if (!item.isGroup) {
@@ -140,20 +126,18 @@ export class Table {
     return [...valued, ...rest].map(([item]) => item);
   }
 
-  /** Filters, groups and sorts again. */
   update() {
     const { column, down } = this.sort;
-    const { found, error } = this.store.find(this.needle);
+    const { matches, error } = this.store.find(this.needle);
     this.error = error;
-    this.shown = this.ordered(found);
+    this.shown = this.ordered(matches);
     this.items = this.group === ""
       ? this.shown
       : this.ordered(groups(this.shown, this.group)).flatMap((group) => (this.isClosed(group) ? [group] : [group, ...group.members]));
-    this.grid.setAttribute("role", this.group === "" ? "grid" : "treegrid");
-    this.grid.setAttribute("aria-rowcount", String(this.items.length + 1));
+    Object.assign(this.grid, { role: this.group === "" ? "grid" : "treegrid", ariaRowCount: this.items.length + 1 });
     this.heads.forEach((cell, index) => {
       const sorted = COLUMNS[index] === column;
-      cell.setAttribute("aria-sort", sorted ? (down ? "descending" : "ascending") : "none");
+      cell.ariaSort = sorted ? (down ? "descending" : "ascending") : "none";
       cell.firstChild.textContent = COLUMNS[index].title + (sorted ? (down ? " ▾" : " ▴") : "");
     });
     this.draw();
@@ -182,13 +166,13 @@ export class Table {
     const numbers = COLUMNS.filter(({ text }) => !text).sort((one, other) => (other === sorted) - (one === sorted) || one.priority - other.priority);
     const kept = numbers.slice(0, Math.max(1, Math.floor((width - TEXT) / NUMBER)));
     this.visible = COLUMNS.filter((column) => column.text || kept.includes(column));
-    const room = width - kept.length * NUMBER;
+    const available = width - kept.length * NUMBER;
     const natural = Math.max(80, ...rows.map(({ name, isGroup }) => (isGroup ? BOLD * shorten.width(name) + MARKER : shorten.width(name)))) + PADDING + 8;
     const labels = Math.max(80, ...rows.map((series) => shorten.width(series.text))) + PADDING;
-    const name = Math.floor(Math.min(natural, Math.max(room * 0.45, room - labels)));
+    const name = Math.floor(Math.min(natural, Math.max(available * 0.45, available - labels)));
     this.nameWidth = name - PADDING;
     this.groupWidth = (this.nameWidth - MARKER) / BOLD;
-    this.labelsWidth = room - name - PADDING;
+    this.labelsWidth = available - name - PADDING;
     this.grid.style.setProperty("--columns", `${name}px minmax(0, 1fr) repeat(${kept.length}, ${NUMBER}px)`);
   }
 
@@ -197,10 +181,10 @@ export class Table {
     const height = this.rows.clientWidth < NARROW ? CARD : ROW;
     const first = Math.max(0, Math.floor(this.rows.scrollTop / height) - MORE);
     const last = Math.min(this.items.length, Math.ceil((this.rows.scrollTop + this.rows.clientHeight) / height) + MORE);
-    const focused = this.room.contains(document.activeElement);
+    const focused = this.content.contains(document.activeElement);
     const inSight = this.items.slice(first, last);
     this.layout(inSight);
-    this.room.style.height = `${this.items.length * height}px`;
+    this.content.style.height = `${this.items.length * height}px`;
     this.heads.forEach((cell, index) => { cell.hidden = !this.visible.includes(COLUMNS[index]); });
     const texts = {
       name: this.names(inSight),
@@ -214,10 +198,10 @@ export class Table {
       if (!series) return;
       row.series = series;
       row.style.transform = `translateY(${(first + index) * height}px)`;
-      row.setAttribute("aria-rowindex", String(first + index + 2));
-      row.setAttribute("aria-selected", String(series.key === this.selected));
-      row.ariaLevel = this.group === "" ? null : series.isGroup ? "1" : "2";
-      row.ariaExpanded = series.isGroup ? String(!this.isClosed(series)) : null;
+      row.ariaRowIndex = first + index + 2;
+      row.ariaSelected = series.key === this.selected;
+      row.ariaLevel = this.group === "" ? null : series.isGroup ? 1 : 2;
+      row.ariaExpanded = series.isGroup ? !this.isClosed(series) : null;
       row.classList.toggle("group", series.isGroup === true);
       row.tabIndex = series.key === tabbable ? 0 : -1;
       COLUMNS.forEach((column, at) => {
@@ -230,29 +214,30 @@ export class Table {
         if (column.id === "errors") cell.classList.toggle("bad", series.errors > 0);
       });
     });
-    if (focused) this.pool.find((row) => !row.hidden && row.series.key === this.active)?.focus({ preventScroll: true });
+    if (focused) this.focus();
+  }
+
+  focus() {
+    this.pool.find((row) => !row.hidden && row.series.key === this.active)?.focus({ preventScroll: true });
   }
 
   /** The names of rows; those of groups are bold. */
   names(items) {
-    const of = (isGroup, room) => shorten.names(items.filter((item) => isGroup === (item.isGroup === true)).map(({ name }) => name), room);
+    const of = (isGroup, maxWidth) => shorten.names(items.filter((item) => isGroup === (item.isGroup === true)).map(({ name }) => name), maxWidth);
     const series = of(false, this.nameWidth), groups = of(true, this.groupWidth);
     return items.map(({ isGroup }) => (isGroup ? groups : series).shift());
   }
 
   row() {
-    const row = document.createElement("div");
-    row.setAttribute("role", "row");
-    for (const column of COLUMNS) {
-      const cell = document.createElement("div");
-      cell.setAttribute("role", "gridcell");
-      cell.className = column.text ? column.id : "number";
-      cell.dataset.title = column.title;
+    const row = element("div", { role: "row" });
+    for (const { id, text, title } of COLUMNS) {
+      const cell = element("div", { role: "gridcell", className: text ? id : "number" });
+      cell.dataset.title = title;
       row.append(cell);
     }
     row.addEventListener("click", () => this.choose(row.series));
     row.addEventListener("focus", () => { this.active = row.series.key; });
-    this.room.append(row);
+    this.content.append(row);
     return row;
   }
 
@@ -261,7 +246,7 @@ export class Table {
     const page = Math.max(1, Math.floor(this.rows.clientHeight / height) - 1);
     const at = this.items.findIndex((item) => item.key === this.active);
     const item = this.items[at];
-    const isInRow = item !== undefined && this.room.contains(event.target);
+    const isInRow = item !== undefined && this.content.contains(event.target);
     const steps = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: this.items.length - 1 };
     // As in a tree: left closes a group, or goes from a series to its group; right opens a group.
     if (event.key === "ArrowLeft" && isInRow && !item.isGroup) steps.ArrowLeft = this.items.findLastIndex((one, index) => index < at && one.isGroup);
@@ -273,7 +258,7 @@ export class Table {
       if (next * height < this.rows.scrollTop) this.rows.scrollTop = next * height;
       else if ((next + 1) * height > this.rows.scrollTop + this.rows.clientHeight) this.rows.scrollTop = (next + 1) * height - this.rows.clientHeight;
       this.draw();
-      this.pool.find((row) => !row.hidden && row.series.key === this.active)?.focus({ preventScroll: true });
+      this.focus();
     } else return;
     event.preventDefault();
   }

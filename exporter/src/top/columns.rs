@@ -82,13 +82,13 @@ impl Columns {
 }
 
 /// Divides the rest of the line between names and labels.
-fn text_widths(name: usize, labels: usize, room: usize) -> (usize, usize) {
+fn text_widths(name: usize, labels: usize, available: usize) -> (usize, usize) {
     if labels == 0 {
-        return (room, 0);
+        return (available, 0);
     }
-    let room = room.saturating_sub(1);
-    let name = name.min((room * 2 / 5).max(room.saturating_sub(labels)));
-    (name, room - name)
+    let available = available.saturating_sub(1);
+    let name = name.min((available * 2 / 5).max(available.saturating_sub(labels)));
+    (name, available - name)
 }
 
 /// Returns the title of a column, with the direction if it is sorted.
@@ -124,7 +124,10 @@ pub(super) fn cell(row: &Row, order: Order) -> String {
 /// Returns names and labels of the rows in sight, shortened to their columns.
 pub(super) fn texts(state: &State, rows: &[&Row], columns: &Columns) -> Vec<(String, String)> {
     let names: Vec<String> = rows.iter().map(|row| row.names.name().to_owned()).collect();
-    let labels: Vec<_> = rows.iter().map(|row| (row.names.name(), row.labels.as_slice())).collect();
+    let visible = |(name, value): &(String, String)| (name.clone(), shorten::visible(value));
+    let labels: Vec<Vec<_>> = rows.iter().map(|row| row.labels.iter().map(visible).collect()).collect();
+    let labels: Vec<_> =
+        rows.iter().zip(&labels).map(|(row, all)| (row.names.name(), all.as_slice())).collect();
     let varying = varying(state);
     let varies = |row: usize, label: usize| varying.contains(&(rows[row].names.name(), label));
     let labels = shorten::labels(&labels, varies, columns.labels);

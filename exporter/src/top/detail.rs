@@ -2,7 +2,7 @@
 
 use ictus::catalog::Kind;
 
-use super::{shorten, state::Row};
+use super::{shorten, state::Row, wrap::wrapped};
 use crate::number::{number, quantity, rate};
 
 /// The number of ranges of a distribution.
@@ -22,7 +22,11 @@ pub(super) fn lines(row: &Row, width: usize) -> Vec<String> {
         lines.extend(wrapped(&format!("also {}", others.join(", ")), width));
     }
     lines.push(String::new());
-    lines.extend(row.labels.iter().flat_map(|(name, value)| wrapped(&format!("{name} = {value}"), width)));
+    lines.extend(
+        row.labels
+            .iter()
+            .flat_map(|(name, value)| wrapped(&format!("{name} = {}", shorten::visible(value)), width)),
+    );
     if !row.labels.is_empty() {
         lines.push(String::new());
     }
@@ -58,8 +62,8 @@ fn whole(value: f64) -> String {
     if short == all { all } else { format!("{short} ({all})") }
 }
 
-/// Returns the distribution of values, one line for each range of equal ratio. Zeros have a line of
-/// their own, because they are in no such range.
+/// Returns the distribution of values, one line for each range of equal ratio. Zeros have a separate
+/// line, because they are in no such range.
 fn distribution(values: &[f64], text: impl Fn(f64) -> String, width: usize) -> Vec<String> {
     let positive: Vec<f64> = values.iter().copied().filter(|value| *value > 0.0).collect();
     let mut ranges = Vec::new();
@@ -81,35 +85,21 @@ fn distribution(values: &[f64], text: impl Fn(f64) -> String, width: usize) -> V
         ranges.extend(counts.into_iter().enumerate().map(range));
     }
     let name_width = ranges.iter().map(|(name, _)| shorten::width(name)).max().unwrap_or_default();
-    let most = ranges.iter().map(|(_, count)| *count).max().unwrap_or_default().max(1);
-    let digits = most.to_string().len();
-    let room = width.saturating_sub(name_width + digits + 2);
+    let max = ranges.iter().map(|(_, count)| *count).max().unwrap_or_default().max(1);
+    let digits = max.to_string().len();
+    let max_bar = width.saturating_sub(name_width + digits + 2);
     let lines = ranges.into_iter().map(|(name, count)| {
         let pad = " ".repeat(name_width - shorten::width(&name));
         // A range with an observation has a bar.
-        let bar = (count * room).div_ceil(most);
-        format!("{pad}{name} {count:>digits$} {}", "█".repeat(bar.min(room)))
+        let bar = (count * max_bar).div_ceil(max);
+        format!("{pad}{name} {count:>digits$} {}", "█".repeat(bar.min(max_bar)))
     });
     lines.collect()
 }
 
-/// Breaks a text into lines.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for c in text.chars() {
-        let Some(last) = lines.last_mut() else { break };
-        if !last.is_empty() && shorten::width(last) + shorten::width(c.encode_utf8(&mut [0; 4])) > width {
-            lines.push(c.to_string());
-        } else {
-            last.push(c);
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{distribution, shorten, wrapped};
+    use super::{distribution, shorten};
 
     fn shown(values: &[f64]) -> Vec<String> {
         distribution(values, |value| format!("{value:.0}"), 30)
@@ -125,12 +115,5 @@ mod tests {
         assert!(lines[12].contains("– 1000 2 █"), "{lines:#?}");
         assert!(lines.iter().all(|line| shorten::width(line) <= 30), "{lines:#?}");
         assert!(shown(&[]).is_empty());
-    }
-
-    #[test]
-    fn long_texts_are_wrapped() {
-        assert_eq!(wrapped("abcdef", 4), ["abcd", "ef"]);
-        assert_eq!(wrapped("漢字漢", 4), ["漢字", "漢"]);
-        assert_eq!(wrapped("ab", 0), ["a", "b"]);
     }
 }

@@ -7,16 +7,16 @@ use ratatui::{
     layout::{Alignment, Constraint, Layout, Rect},
     style::{Style, Stylize},
     text::{Line, Span},
-    widgets::{Block, Cell, Clear, Paragraph, Row, Table, Wrap},
+    widgets::{Cell, Paragraph, Row, Table, Wrap},
 };
 
 use super::{
     columns::{self, Columns},
-    detail,
-    keys::HELP,
+    detail, help,
     mouse::ListArea,
     shorten,
     state::{self, Order, State},
+    wrap::wrapped,
 };
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -24,15 +24,16 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 const MIN_HEIGHT: u16 = 8;
 
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State, directory: &Path) {
+    let width = usize::from(frame.area().width);
     let full = u16::from(frame.area().height >= MIN_HEIGHT && state.detail.is_none());
+    let status = status(state, width, usize::from(frame.area().height / 3));
     let [head, body, selected, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(0),
         Constraint::Length(full),
-        Constraint::Length(1),
+        Constraint::Length(cells(status.len())),
     ])
     .areas(frame.area());
-    let width = usize::from(frame.area().width);
     frame.render_widget(title(state, directory, width), head);
     // The first line is the header of the table.
     state.height = usize::from(body.height.saturating_sub(1));
@@ -53,18 +54,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State, directory: &Path) {
     if let Some(row) = state.selected() {
         frame.render_widget(Line::from(shorten::middle(&row.selector(), width)).dim(), selected);
     }
-    frame.render_widget(status(state, width), foot);
-    if state.help {
-        help(frame, body);
-    }
+    frame.render_widget(Paragraph::new(status), foot);
+    help::draw(frame, state, body.union(selected));
 }
 
 /// Joins parts that fit, with two spaces between; the first ones are the most important.
-fn fitting(parts: &[String], room: usize) -> String {
+fn fitting(parts: &[String], width: usize) -> String {
     let mut line = String::new();
     for part in parts.iter().filter(|part| !part.is_empty()) {
         let gap = if line.is_empty() { "" } else { "  " };
-        if shorten::width(&line) + gap.len() + shorten::width(part) > room {
+        if shorten::width(&line) + gap.len() + shorten::width(part) > width {
             break;
         }
         line.push_str(gap);
@@ -94,9 +93,9 @@ fn title(state: &State, directory: &Path, width: usize) -> Line<'static> {
     }
     let counts = fitting(&[format!("{series}, {workers}")], left.saturating_sub(14));
     let counts = if counts.is_empty() { fitting(&[series], left) } else { counts };
-    let room = left.saturating_sub(shorten::width(&counts) + 2);
-    if room >= 12 {
-        let path = shorten::middle(&ictus::printable(&directory.display().to_string()), room);
+    let path_width = left.saturating_sub(shorten::width(&counts) + 2);
+    if path_width >= 12 {
+        let path = shorten::middle(&ictus::printable(&directory.display().to_string()), path_width);
         push(Span::raw(format!("{path}  ")), &mut left);
     }
     push(Span::raw(counts), &mut left);
@@ -109,9 +108,9 @@ fn table(state: &State, width: usize) -> (Table<'static>, Vec<(Order, usize)>) {
         state.shown.iter().skip(state.first).take(state.height).map(|&at| &state.rows[at]).collect();
     let columns = Columns::new(state, &rows, width);
     let texts = columns::texts(state, &rows, &columns);
-    let heading = |order: Order, room: usize| {
+    let heading = |order: Order, width: usize| {
         let is_text = matches!(order, Order::Name | Order::Labels);
-        let text = Line::from(shorten::end(&columns::title(state, order), room));
+        let text = Line::from(shorten::end(&columns::title(state, order), width));
         let text = if is_text { text } else { text.alignment(Alignment::Right) };
         let cell = Cell::new(text).bold();
         if state.order == order { cell.reversed() } else { cell }
@@ -122,15 +121,15 @@ fn table(state: &State, width: usize) -> (Table<'static>, Vec<(Order, usize)>) {
         head.push(heading(Order::Labels, columns.labels));
         widths.push(Constraint::Length(cells(columns.labels)));
     }
-    for (order, room) in &columns.numbers {
-        head.push(heading(*order, *room));
-        widths.push(Constraint::Length(cells(*room)));
+    for (order, width) in &columns.numbers {
+        head.push(heading(*order, *width));
+        widths.push(Constraint::Length(cells(*width)));
     }
-    if let Some(room) = columns.bars {
+    if let Some(width) = columns.bars {
         let titles = ["WINDOW, OLDEST FIRST", "WINDOW"];
-        let title = titles.into_iter().find(|title| title.len() <= room).unwrap_or_default();
+        let title = titles.into_iter().find(|title| title.len() <= width).unwrap_or_default();
         head.push(Cell::new(title).bold());
-        widths.push(Constraint::Length(cells(room)));
+        widths.push(Constraint::Length(cells(width)));
     }
     let lines = rows.iter().zip(texts).enumerate().map(|(index, (row, (name, labels)))| {
         let mut line = vec![Cell::new(name)];
@@ -139,9 +138,9 @@ fn table(state: &State, width: usize) -> (Table<'static>, Vec<(Order, usize)>) {
         }
         let number = |order| Cell::new(Line::from(columns::cell(row, order)).alignment(Alignment::Right));
         line.extend(columns.numbers.iter().map(|(order, _)| number(*order)));
-        if let Some(room) = columns.bars {
+        if let Some(width) = columns.bars {
             let values: Vec<f64> = row.window.iter().map(|seen| seen.value).collect();
-            line.push(Cell::new(bars(&values, room)).style(Style::new().cyan()));
+            line.push(Cell::new(bars(&values, width)).style(Style::new().cyan()));
         }
         let is_selected = state.first + index == state.cursor;
         Row::new(line).style(if is_selected { Style::new().reversed() } else { Style::new() })
@@ -156,11 +155,11 @@ fn cells(width: usize) -> u16 {
 
 /// Draws the window as bars, oldest first. Each bar is the maximum of its part of the window, so
 /// that slow observations stay visible, relative to the maximum of all.
-fn bars(window: &[f64], room: usize) -> String {
-    let most = window.iter().copied().fold(0.0, f64::max);
-    let parts = window.chunks(window.len().div_ceil(room.max(1)).max(1));
+fn bars(window: &[f64], width: usize) -> String {
+    let max = window.iter().copied().fold(0.0, f64::max);
+    let parts = window.chunks(window.len().div_ceil(width.max(1)).max(1));
     let greatest = parts.map(|part| part.iter().copied().fold(0.0, f64::max));
-    let bar = |value: f64| if most > 0.0 { BARS[((value / most) * 7.0).round() as usize] } else { BARS[0] };
+    let bar = |value: f64| if max > 0.0 { BARS[((value / max) * 7.0).round() as usize] } else { BARS[0] };
     greatest.map(bar).collect()
 }
 
@@ -197,43 +196,43 @@ fn empty(state: &State, directory: &Path) -> Vec<Line<'static>> {
     [Line::default()].into_iter().chain(lines.map(Line::from)).collect()
 }
 
-fn status(state: &State, width: usize) -> Line<'static> {
+/// Returns the last lines: what the user types, why nothing is updated, or the most important keys.
+fn status(state: &State, width: usize, max_lines: usize) -> Vec<Line<'static>> {
     let matches = format!("{} of {} series", state.shown.len(), state.rows.len());
     if state.editing {
-        let room = width.saturating_sub(shorten::width(&matches) + 4);
+        let typed_width = width.saturating_sub(shorten::width(&matches) + 4);
         // The end of the search is where the user types.
         let typed = format!("{}▏", state.filter);
-        let tail: String = typed.chars().rev().take(room).collect();
+        let tail: String = typed.chars().rev().take(typed_width).collect();
         let tail: String = tail.chars().rev().collect();
-        return Line::from(vec!["/".bold(), Span::raw(tail), format!("  {matches}").dim()]);
+        return vec![Line::from(vec!["/".bold(), Span::raw(tail), format!("  {matches}").dim()])];
     }
-    if let Some(why) = state.failed.as_ref().filter(|_| !state.rows.is_empty()) {
-        return Line::from(shorten::end(why, width)).red();
-    }
-    if !state.logged.is_empty() {
-        return Line::from(shorten::end(&state.logged, width)).yellow();
+    let failed = state.failed.as_ref().filter(|_| !state.rows.is_empty());
+    let logged = Some(&state.logged).filter(|logged| !logged.is_empty());
+    // Help needs its keys.
+    if let Some(message) = failed.or(logged).filter(|_| state.help.is_none()) {
+        let mut lines = wrapped(message, width);
+        if lines.len() > max_lines.max(1) {
+            let rest = lines.split_off(max_lines.max(1) - 1).join(" ");
+            lines.push(shorten::end(&rest, width));
+        }
+        let colored =
+            |line| if failed.is_some() { Line::from(line).red() } else { Line::from(line).yellow() };
+        return lines.into_iter().map(colored).collect();
     }
     let search = match state.filter.as_str() {
         "" => String::new(),
         filter => fitting(&[format!("filter: {filter} ({})", matches.trim_end_matches(" series"))], width),
     };
-    let hints = match state.detail {
-        Some(_) => &["Esc all series", "↑↓ scroll", "q quit"][..],
-        None => &["? help", "q quit", "/ search", "Enter details", "< > sort", "p pause"],
+    let (search, hints) = match (state.help, state.detail) {
+        (Some(_), _) => (String::new(), &["Esc close", "↑↓ scroll"][..]),
+        (None, Some(_)) => (search, &["Esc all series", "↑↓ scroll", "q quit"][..]),
+        (None, None) => {
+            (search, &["? help", "q quit", "/ search", "Enter details", "< > sort", "p pause"][..])
+        }
     };
     let parts: Vec<String> = [search].into_iter().chain(hints.iter().map(|&hint| hint.to_owned())).collect();
-    Line::from(fitting(&parts, width)).dim()
-}
-
-fn help(frame: &mut Frame<'_>, body: Rect) {
-    let lines: Vec<Line<'_>> =
-        HELP.iter().map(|(keys, what)| Line::raw(format!(" {keys:<10} {what}"))).collect();
-    let width = 60.min(body.width);
-    let height = (HELP.len() as u16 + 2).min(body.height);
-    let place =
-        Rect { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 2, width, height };
-    frame.render_widget(Clear, place);
-    frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" Keys ")), place);
+    vec![Line::from(fitting(&parts, width)).dim()]
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A terminal that is gone: its window was closed, or the connection to it was lost.
+//! A terminal that has hung up: its window was closed, or the connection to it was lost.
 //!
 //! The terminal library reads the end of the input again and again and does not return, so a thread
 //! watches for the hang-up, and ends the process.

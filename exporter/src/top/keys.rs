@@ -4,22 +4,6 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::state::{Order, State};
 
-/// The keys and their effects, as the help shows them.
-pub(super) const HELP: [(&str, &str); 12] = [
-    ("↑ ↓ j k", "a row up, down; also PgUp PgDn Home End"),
-    ("Enter", "show the series; Esc shows all again"),
-    ("/", "search: words, or name{label=\"value\"}"),
-    ("Esc", "remove the search; then quit"),
-    ("< >", "sort by the column to the left, right"),
-    ("9 r c n", "sort by p99, rate, count, name"),
-    ("i", "invert the order; so does the same key again"),
-    ("p, space", "pause, resume"),
-    ("mouse", "scroll; click titles, series, a series twice"),
-    ("m", "release the mouse to select text, or use it"),
-    ("?", "show or hide this help"),
-    ("q, Ctrl-C", "quit"),
-];
-
 /// Handles a key; returns whether the key ends the command.
 pub(super) fn is_end(state: &mut State, key: KeyEvent) -> bool {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
@@ -30,14 +14,20 @@ pub(super) fn is_end(state: &mut State, key: KeyEvent) -> bool {
         state.arrange();
         return false;
     }
+    if state.help.is_some() {
+        match key.code {
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'h' | 'q') => state.help = None,
+            code => step(state, code),
+        }
+        return false;
+    }
     match key.code {
         KeyCode::Char('q') => return true,
-        KeyCode::Esc if state.help => state.help = false,
         KeyCode::Esc | KeyCode::Enter | KeyCode::Backspace if state.detail.is_some() => state.detail = None,
         KeyCode::Esc if !state.filter.is_empty() => state.filter.clear(),
         KeyCode::Esc => return true,
         KeyCode::Enter => state.detail = state.selected().map(|_| 0),
-        KeyCode::Char('?' | 'h') => state.help = !state.help,
+        KeyCode::Char('?' | 'h') => state.help = Some(0),
         KeyCode::Char('/') => {
             state.detail = None;
             state.editing = true;
@@ -90,9 +80,9 @@ fn step(state: &mut State, code: KeyCode) {
     scroll(state, rows);
 }
 
-/// Moves the cursor, or scrolls the series that is shown alone.
+/// Moves the cursor, or scrolls the help or the series that is shown alone.
 pub(super) fn scroll(state: &mut State, rows: isize) {
-    match &mut state.detail {
+    match state.help.as_mut().or(state.detail.as_mut()) {
         Some(first) => *first = first.saturating_add_signed(rows),
         None => state.step(rows),
     }

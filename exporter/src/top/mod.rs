@@ -1,17 +1,19 @@
 //! `ictus top`: shows the series of a metrics directory in a terminal, live.
 //!
 //! The command takes a snapshot at each interval, and handles keys and the mouse immediately. It draws a
-//! [`State`](state::State), which does not depend on a terminal. `columns` chooses what fits, and
-//! `shorten` what remains of long names and labels.
+//! [`State`](state::State), which does not depend on a terminal. `columns` chooses what fits,
+//! `shorten` what remains of long names and labels, and `wrap` breaks texts into lines.
 
 mod columns;
 mod detail;
 mod draw;
 mod hangup;
+mod help;
 mod keys;
 mod mouse;
 mod shorten;
 mod state;
+mod wrap;
 
 use std::{
     io,

@@ -44,7 +44,7 @@ impl MouseCapture {
 
 impl Drop for MouseCapture {
     fn drop(&mut self) {
-        // A terminal that is gone needs no restoration.
+        // A closed terminal needs no restoration.
         let _ = self.set(false);
     }
 }
@@ -54,7 +54,7 @@ pub(super) fn handle(state: &mut State, event: MouseEvent) {
     match event.kind {
         MouseEventKind::ScrollDown => keys::scroll(state, WHEEL_ROWS),
         MouseEventKind::ScrollUp => keys::scroll(state, -WHEEL_ROWS),
-        MouseEventKind::Down(MouseButton::Left) if state.help => state.help = false,
+        MouseEventKind::Down(MouseButton::Left) if state.help.is_some() => state.help = None,
         MouseEventKind::Down(MouseButton::Left) if state.detail.is_some() => state.detail = None,
         MouseEventKind::Down(MouseButton::Left) => click(state, event.column, event.row),
         _ => return,
@@ -190,5 +190,10 @@ mod tests {
         assert_eq!((state.cursor, state.detail), (3, Some(3)));
         send(&mut state, MouseEventKind::Moved, 0, 0);
         assert_eq!((state.cursor, state.detail), (3, Some(3)));
+        state.help = Some(0);
+        send(&mut state, MouseEventKind::ScrollDown, 0, 0);
+        assert_eq!((state.help, state.detail), (Some(3), Some(3)), "the help lies over the series");
+        click(&mut state, 5, 5);
+        assert_eq!((state.help, state.detail), (None, Some(3)));
     }
 }

@@ -15,12 +15,17 @@ pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
+/// Returns the value of a label as a part of a line: quoted if it would be invisible.
+pub(super) fn visible(value: &str) -> String {
+    if value.trim().is_empty() { format!("\"{value}\"") } else { value.to_owned() }
+}
+
 /// Returns a text with its middle replaced by an ellipsis, if it is too wide.
-pub(super) fn middle(text: &str, room: usize) -> String {
-    if width(text) <= room {
+pub(super) fn middle(text: &str, max_width: usize) -> String {
+    if width(text) <= max_width {
         return text.to_owned();
     }
-    let Some(kept) = room.checked_sub(1) else { return String::new() };
+    let Some(kept) = max_width.checked_sub(1) else { return String::new() };
     // The end of a name often distinguishes it better than its start.
     let tail = suffix(text, kept / 2);
     let head = prefix(text, kept - width(tail));
@@ -28,17 +33,17 @@ pub(super) fn middle(text: &str, room: usize) -> String {
 }
 
 /// Returns a text with its end replaced by an ellipsis, if it is too wide.
-pub(super) fn end(text: &str, room: usize) -> String {
-    if width(text) <= room {
+pub(super) fn end(text: &str, max_width: usize) -> String {
+    if width(text) <= max_width {
         return text.to_owned();
     }
-    room.checked_sub(1).map_or_else(String::new, |kept| format!("{}{ELLIPSIS}", prefix(text, kept)))
+    max_width.checked_sub(1).map_or_else(String::new, |kept| format!("{}{ELLIPSIS}", prefix(text, kept)))
 }
 
 /// Shortens the texts of a column. Different texts stay different, if the width allows it: those
 /// that would look equal begin shortly before their first difference.
-pub(super) fn distinct(texts: &[String], room: usize) -> Vec<String> {
-    let mut shown: Vec<String> = texts.iter().map(|text| middle(text, room)).collect();
+pub(super) fn distinct(texts: &[String], max_width: usize) -> Vec<String> {
+    let mut shown: Vec<String> = texts.iter().map(|text| middle(text, max_width)).collect();
     for _ in 0..MAX_PASSES {
         let mut alike: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, text) in shown.iter().enumerate() {
@@ -55,7 +60,7 @@ pub(super) fn distinct(texts: &[String], room: usize) -> Vec<String> {
             }
             is_settled = false;
             for index in group {
-                shown[index] = from(&texts[index], common, room);
+                shown[index] = from(&texts[index], common, max_width);
             }
         }
         if is_settled {
@@ -73,7 +78,7 @@ pub(super) type NamedLabels<'a> = (&'a str, &'a [(String, String)]);
 pub(super) fn labels(
     rows: &[NamedLabels<'_>],
     varies: impl Fn(usize, usize) -> bool,
-    room: usize,
+    max_width: usize,
 ) -> Vec<String> {
     // The forms of a row, the longest first.
     let forms = rows.iter().enumerate().map(|(row, (_, labels))| {
@@ -87,14 +92,14 @@ pub(super) fn labels(
             .collect();
         let needed = if needed.is_empty() { labels.iter().collect() } else { needed };
         let pairs = joined(needed.iter().map(|label| pair(label)));
-        let values = values(&needed.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), room);
+        let values = values(&needed.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), max_width);
         [full, pairs, values]
     });
     let forms: Vec<[String; 3]> = forms.collect();
     // Rows of one metric have the same form, so that they can be compared.
     let mut form_of: BTreeMap<&str, usize> = BTreeMap::new();
     for ((name, _), forms) in rows.iter().zip(&forms) {
-        let fitting = forms.iter().position(|text| width(text) <= room).unwrap_or(forms.len() - 1);
+        let fitting = forms.iter().position(|text| width(text) <= max_width).unwrap_or(forms.len() - 1);
         let form = form_of.entry(name).or_default();
         *form = fitting.max(*form);
     }
@@ -113,9 +118,9 @@ pub(super) fn labels(
         let varying = rows[row].1.iter().enumerate().filter(|(label, _)| varies(row, *label));
         let parts: Vec<String> =
             varying.map(|(label, (_, value))| differing(rows, row, label, value)).collect();
-        shown[row] = values(&parts.iter().map(String::as_str).collect::<Vec<_>>(), room);
+        shown[row] = values(&parts.iter().map(String::as_str).collect::<Vec<_>>(), max_width);
     }
-    let separated = distinct(&full, room);
+    let separated = distinct(&full, max_width);
     for row in alike(rows, &shown, &full) {
         shown[row].clone_from(&separated[row]);
     }
@@ -153,48 +158,48 @@ fn differing(rows: &[NamedLabels<'_>], row: usize, label: usize, value: &str) ->
         .map(|other| common_suffix(&value[start..], &other[common_prefix(value, other).min(start)..]));
     let end = value.len() - tails.min().unwrap_or_default();
     // Two common characters show the place of the part.
-    let before = suffix(&value[..start], 2);
+    let leading = suffix(&value[..start], 2);
     let after = prefix(&value[end..], 2);
-    let (from, to) = (start - before.len(), end + after.len());
+    let (from, to) = (start - leading.len(), end + after.len());
     let head = if from > 0 { "…" } else { "" };
     let tail = if to < value.len() { "…" } else { "" };
     format!("{head}{}{tail}", &value[from..to])
 }
 
 /// Joins values; long ones lose their middle, and short ones stay whole.
-fn values(values: &[&str], room: usize) -> String {
+fn values(values: &[&str], max_width: usize) -> String {
     let spaces = values.len().saturating_sub(1);
-    let mut left = room.saturating_sub(spaces);
+    let mut left = max_width.saturating_sub(spaces);
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by_key(|&index| width(values[index]));
     let mut widths = vec![0; values.len()];
-    for (place, &index) in order.iter().enumerate() {
-        let share = left / (values.len() - place);
+    for (position, &index) in order.iter().enumerate() {
+        let share = left / (values.len() - position);
         widths[index] = width(values[index]).min(share);
         left -= widths[index];
     }
     let parts: Vec<String> = values
         .iter()
         .zip(widths)
-        .map(|(value, room)| middle(value, room))
+        .map(|(value, max_width)| middle(value, max_width))
         .filter(|part| !part.is_empty())
         .collect();
-    end(&parts.join(" "), room)
+    end(&parts.join(" "), max_width)
 }
 
 /// Returns a text from shortly before a byte, which must be on a character's boundary.
-fn from(text: &str, byte: usize, room: usize) -> String {
-    let before = suffix(&text[..byte], (room / 4).min(8));
-    let rest = &text[byte - before.len()..];
-    if byte == before.len() {
-        return end(rest, room);
+fn from(text: &str, byte: usize, max_width: usize) -> String {
+    let leading = suffix(&text[..byte], (max_width / 4).min(8));
+    let rest = &text[byte - leading.len()..];
+    if byte == leading.len() {
+        return end(rest, max_width);
     }
     // The end may fit without a second ellipsis.
-    let tail = suffix(text, room.saturating_sub(1));
+    let tail = suffix(text, max_width.saturating_sub(1));
     if tail.len() >= rest.len() {
         return format!("{ELLIPSIS}{tail}");
     }
-    room.checked_sub(1).map_or_else(String::new, |kept| format!("{ELLIPSIS}{}", end(rest, kept)))
+    max_width.checked_sub(1).map_or_else(String::new, |kept| format!("{ELLIPSIS}{}", end(rest, kept)))
 }
 
 fn common_prefix(one: &str, other: &str) -> usize {
@@ -207,8 +212,8 @@ fn common_suffix(one: &str, other: &str) -> usize {
     both.take_while(|(one, other)| one == other).map(|(c, _)| c.len_utf8()).sum()
 }
 
-fn prefix(text: &str, room: usize) -> &str {
-    let mut left = room;
+fn prefix(text: &str, max_width: usize) -> &str {
+    let mut left = max_width;
     for (at, c) in text.char_indices() {
         let cells = c.width().unwrap_or_default();
         if cells > left {
@@ -219,8 +224,8 @@ fn prefix(text: &str, room: usize) -> &str {
     text
 }
 
-fn suffix(text: &str, room: usize) -> &str {
-    let mut left = room;
+fn suffix(text: &str, max_width: usize) -> &str {
+    let mut left = max_width;
     for (at, c) in text.char_indices().rev() {
         let cells = c.width().unwrap_or_default();
         if cells > left {
@@ -244,9 +249,10 @@ mod tests {
         assert_eq!(middle("task_execute_time_seconds", 25), "task_execute_time_seconds");
         assert_eq!(middle("task_execute_time_seconds", 15), "task_ex…seconds");
         assert_eq!(end("charge_card", 7), "charge…");
-        for room in 0..8 {
+        for max_width in 0..8 {
             assert!(
-                width(&middle("漢字漢字漢字", room)) <= room && width(&end("漢字漢字漢字", room)) <= room
+                width(&middle("漢字漢字漢字", max_width)) <= max_width
+                    && width(&end("漢字漢字漢字", max_width)) <= max_width
             );
         }
     }
@@ -257,13 +263,13 @@ mod tests {
             ["task_execute_time_seconds", "task_poll_time_seconds", "task_execute_size_seconds", "task_a"]
                 .map(str::to_owned)
                 .into();
-        for room in 6..30 {
-            let shown = distinct(&names, room);
-            assert!(shown.iter().all(|text| width(text) <= room), "{shown:?}");
+        for max_width in 6..30 {
+            let shown = distinct(&names, max_width);
+            assert!(shown.iter().all(|text| width(text) <= max_width), "{shown:?}");
             let mut unique = shown.clone();
             unique.sort();
             unique.dedup();
-            assert_eq!(unique.len(), names.len(), "{room}: {shown:?}");
+            assert_eq!(unique.len(), names.len(), "{max_width}: {shown:?}");
         }
         assert_eq!(distinct(&["a".repeat(9), "a".repeat(9)], 4), ["aa…a", "aa…a"]);
     }
@@ -273,7 +279,7 @@ mod tests {
         let rows = [("SUCCESS", "/api/v1/tasks/poll"), ("FAILURE", "/api/v1/tasks/poll")]
             .map(|(status, uri)| pairs(&[("uri", uri), ("status", status)]));
         let rows: Vec<_> = rows.iter().map(|labels| ("requests", labels.as_slice())).collect();
-        let shown = |room| labels(&rows, |_, label| label == 1, room);
+        let shown = |max_width| labels(&rows, |_, label| label == 1, max_width);
         assert_eq!(shown(40)[0], "uri=/api/v1/tasks/poll status=SUCCESS");
         assert_eq!(shown(20), ["status=SUCCESS", "status=FAILURE"]);
         assert_eq!(shown(8), ["SUCCESS", "FAILURE"]);

@@ -107,7 +107,8 @@ pub(super) struct State {
     /// Whether keys go into the filter.
     pub(super) editing: bool,
     pub(super) paused: bool,
-    pub(super) help: bool,
+    /// Whether the help is shown, and the first line of it in sight.
+    pub(super) help: Option<usize>,
     /// Whether the selected series is shown alone, and the first line of it in sight.
     pub(super) detail: Option<usize>,
     /// The series to show, in their order.
@@ -143,7 +144,7 @@ impl State {
             filter: String::new(),
             editing: false,
             paused: false,
-            help: false,
+            help: None,
             detail: None,
             shown: Vec::new(),
             rows: Vec::new(),
@@ -239,8 +240,8 @@ impl State {
             group(one).cmp(&group(other)).then(if self.is_reversed { sorted.reverse() } else { sorted })
         });
         let followed = self.followed.as_ref();
-        let found = followed.and_then(|key| self.shown.iter().position(|&at| rows[at].selector() == *key));
-        self.cursor = found.unwrap_or(self.cursor).min(self.shown.len().saturating_sub(1));
+        let index = followed.and_then(|key| self.shown.iter().position(|&at| rows[at].selector() == *key));
+        self.cursor = index.unwrap_or(self.cursor).min(self.shown.len().saturating_sub(1));
         self.scroll();
     }
 

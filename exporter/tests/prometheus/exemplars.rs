@@ -21,7 +21,7 @@ fn prometheus_stores_exemplars_with_their_series() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timer = registry.catalog_timer(&TASK_EXECUTE_TIME).unwrap().labels(&["resize", "SUCCESS"]).unwrap();
-    let before = now();
+    let recorded_at = now();
     for (value, trace) in OBSERVED {
         timer.observe_with_exemplar(value, trace);
     }
@@ -29,7 +29,7 @@ fn prometheus_stores_exemplars_with_their_series() {
     let jobs = ["conductor", "conductor-canonical"];
     let server = Prometheus::start(&jobs, false, endpoint, endpoint);
     let ask = || -> Value {
-        let (start, end) = (format!("{:.3}", before - 60.0), format!("{:.3}", now() + 60.0));
+        let (start, end) = (format!("{:.3}", recorded_at - 60.0), format!("{:.3}", now() + 60.0));
         let query = "task_execute_time_seconds_bucket{task_type=\"resize\"}";
         server.ask("/api/v1/query_exemplars", &[("query", query), ("start", &start), ("end", &end)])
     };
@@ -41,7 +41,7 @@ fn prometheus_stores_exemplars_with_their_series() {
         let (bucket, exemplar) = of_trace.unwrap_or_else(|| panic!("no {trace}: {stored:#?}"));
         assert_eq!(exemplar["value"].as_str().unwrap().parse(), Ok(value));
         let time = exemplar["timestamp"].as_f64().unwrap();
-        assert!((before - 0.001..now()).contains(&time), "{time} is not after {before}");
+        assert!((recorded_at - 0.001..now()).contains(&time), "{time} is not after {recorded_at}");
         let bound: f64 = bucket["le"].as_str().unwrap().parse().unwrap();
         // The lowest bound that is not below the value.
         assert!(value <= bound && bound <= value * 4.0, "{value} in the bucket of {bound}");

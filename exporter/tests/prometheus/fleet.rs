@@ -141,16 +141,21 @@ fn fleet_percentile_is_that_of_all_values() {
         value(server, "sum(histogram_count(task_execute_time_seconds{job=\"conductor-native\"}))")
             == Some(10_002.0)
             && value(server, "sum(task_execute_time_seconds_bucket{le=\"+Inf\"})") == Some(10_002.0)
-            && value(server, native).is_some_and(|found| found > 2.0)
-            && value(server, classic).is_some_and(|found| found > 2.5)
+            && value(server, native).is_some_and(|percentile| percentile > 2.0)
+            && value(server, classic).is_some_and(|percentile| percentile > 2.5)
     });
     // The third job is scraped too: the slow host's percentile is there.
     let mean = "avg(task_execute_time_seconds{job=\"conductor\", quantile=\"0.99\"})";
-    until("the hosts' percentiles are scraped", || value(server, mean).is_some_and(|found| found > 1.0));
-    let found = value(server, native).unwrap();
-    assert!((found / wanted - 1.0).abs() < 0.1, "native: {found}, not {wanted}");
-    let found = value(server, classic).unwrap();
-    assert!((2.5..=5.0).contains(&found) && (2.5..=5.0).contains(&wanted), "classic: {found}, not {wanted}");
+    until("the hosts' percentiles are scraped", || {
+        value(server, mean).is_some_and(|percentile| percentile > 1.0)
+    });
+    let percentile = value(server, native).unwrap();
+    assert!((percentile / wanted - 1.0).abs() < 0.1, "native: {percentile}, not {wanted}");
+    let percentile = value(server, classic).unwrap();
+    assert!(
+        (2.5..=5.0).contains(&percentile) && (2.5..=5.0).contains(&wanted),
+        "classic: {percentile}, not {wanted}"
+    );
 
     // The page warns of this: the mean of exact quantiles is the quantile of no host.
     let mean = value(server, mean).unwrap();
@@ -160,7 +165,7 @@ fn fleet_percentile_is_that_of_all_values() {
     // On the servers above: the results of recording rules, and the data of remote write.
     let rule = "taskType:task_execute_time_seconds:p99_5m";
     until("the rule is federated", || {
-        let [here, there] = [server, federated].map(|place| value(place, rule));
+        let [here, there] = [server, federated].map(|source| value(source, rule));
         here.is_some_and(|here| here > 2.5) && there.is_some_and(|there| there > 2.5)
     });
     let sent = "count(task_execute_time_seconds_bucket{le=\"+Inf\"})";

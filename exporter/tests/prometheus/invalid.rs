@@ -66,7 +66,7 @@ fn external_families() -> Extra {
         (name.to_owned(), labels.collect(), 1.0)
     };
     let family = |name: &str, shown_type, samples: Vec<ictus::surface::ExternalSample>| {
-        ShownFamily::foreign(name, "Theirs.", shown_type, samples).unwrap()
+        ShownFamily::external(name, "Theirs.", shown_type, samples).unwrap()
     };
     let gauge =
         |name: &str, labels: &[(&str, &str)]| family(name, ShownType::Gauge, vec![sample(name, labels)]);

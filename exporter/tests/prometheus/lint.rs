@@ -57,23 +57,23 @@ fn findings_of_promtool_are_those_listed() {
     }
     let directory = tempfile::tempdir().unwrap();
     let registry = ictus::Registry::open(directory.path()).unwrap();
-    let recorded = Recorded::before();
+    let recorded = Recorded::initial();
     recorded.record(&registry);
     record_others(&registry, &recorded);
-    let mut found: BTreeSet<Finding> = BTreeSet::new();
+    let mut reported: BTreeSet<Finding> = BTreeSet::new();
     for surface in SURFACES {
         let (code, said) = promtool(&["check", "metrics"], &ictus_command::dump(directory.path(), surface));
         // Status 3 is a remark; status 1 is text that cannot be parsed.
         assert!(matches!(code, Some(0 | 3)), "{surface}: {code:?} {said}");
         for line in said.lines() {
             let (metric, remark) = line.split_once(' ').unwrap();
-            found.insert((surface.to_owned(), metric.to_owned(), remark.to_owned()));
+            reported.insert((surface.to_owned(), metric.to_owned(), remark.to_owned()));
         }
     }
     let listed = listed();
-    let new: Vec<_> = found.difference(&listed).collect();
-    let gone: Vec<_> = listed.difference(&found).collect();
-    assert!(new.is_empty() && gone.is_empty(), "not listed: {new:#?}\nno longer found: {gone:#?}");
+    let new: Vec<_> = reported.difference(&listed).collect();
+    let missing: Vec<_> = listed.difference(&reported).collect();
+    assert!(new.is_empty() && missing.is_empty(), "not listed: {new:#?}\nno longer found: {missing:#?}");
 }
 
 #[test]

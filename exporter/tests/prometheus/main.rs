@@ -10,6 +10,7 @@
     reason = "a test may stop at the first surprise, in its helpers too"
 )]
 
+mod consoles;
 mod dashboards;
 mod exemplars;
 mod expected;

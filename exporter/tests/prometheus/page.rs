@@ -35,8 +35,8 @@ pub(crate) fn jobs(configuration: &str) -> Vec<&str> {
 /// Returns the configuration with these jobs, adapted for tests: other addresses, scraped every
 /// second.
 pub(crate) fn configuration(wanted: &[&str], endpoint: SocketAddr, exporter: SocketAddr) -> String {
-    let found = configurations().into_iter().find(|configuration| jobs(configuration) == wanted);
-    let page = found.unwrap_or_else(|| panic!("no configuration of {wanted:?}"));
+    let matching = configurations().into_iter().find(|configuration| jobs(configuration) == wanted);
+    let page = matching.unwrap_or_else(|| panic!("no configuration of {wanted:?}"));
     assert_eq!(page.matches("scrape_interval: 15s").count(), 1, "{page}");
     let targets = page.matches("[\"localhost:9464\"]").count() + page.matches("[\"localhost:9100\"]").count();
     assert_eq!(targets, wanted.len(), "{page}");

@@ -127,7 +127,7 @@ pub(crate) fn sum_by(by: &[&str], vector: Vector) -> Vector {
 
 /// `max by (…) (vector)`, of values above zero.
 pub(crate) fn max_by(by: &[&str], vector: Vector) -> Vector {
-    grouped(vector, by, |most, value| *most = most.max(*value))
+    grouped(vector, by, |max, value| *max = max.max(*value))
 }
 
 /// `sum by (…) (histograms)`
@@ -146,10 +146,10 @@ pub(crate) fn ratio(left: &Vector, right: &Vector) -> Vector {
 }
 
 /// `topk(most, vector)`
-pub(crate) fn top(most: usize, vector: Vector) -> Vector {
+pub(crate) fn top(limit: usize, vector: Vector) -> Vector {
     let mut sorted: Vec<_> = vector.into_iter().collect();
     sorted.sort_by(|(_, left), (_, right)| right.total_cmp(left));
-    sorted.into_iter().take(most).collect()
+    sorted.into_iter().take(limit).collect()
 }
 
 /// `histogram_quantile(quantile, vector)`, of classic buckets: linear between two bounds.

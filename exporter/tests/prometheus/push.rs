@@ -66,7 +66,7 @@ fn unreachable_pushgateway_is_named() {
     let (code, _, said) = outcome(&push(directory.path(), "http://127.0.0.1:1", &["--job", "a"]));
     assert_eq!(code, Some(1));
     assert!(said.starts_with("ictus: cannot push to http://127.0.0.1:1: "), "{said}");
-    assert!(said.contains("is it running?"), "{said}");
+    assert!(said.contains("start the server"), "{said}");
     let (code, _, said) = outcome(&push(directory.path(), "127.0.0.1:9091", &["--job", "a"]));
     assert_eq!(code, Some(1));
     assert!(said.contains("give an address such as http://127.0.0.1:9091"), "{said}");

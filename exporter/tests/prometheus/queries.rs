@@ -34,9 +34,9 @@ fn query_results_equal_recorded_values() {
     let home = tempfile::tempdir().unwrap();
     let metrics = home.path().join("metrics");
     let registry = ictus::Registry::open(&metrics).unwrap();
-    let [before, meanwhile] = [Recorded::before(), Recorded::meanwhile()];
-    before.record(&registry);
-    record_others(&registry, &before);
+    let [initial, added] = [Recorded::initial(), Recorded::added()];
+    initial.record(&registry);
+    record_others(&registry, &initial);
 
     let (_serving, endpoint) = ictus_command::serve(&metrics);
     let file = home.path().join("conductor.prom");
@@ -45,12 +45,12 @@ fn query_results_equal_recorded_values() {
     let servers =
         SERVERS.map(|(jobs, native, names)| (Prometheus::start(jobs, native, endpoint, exporter), names));
     servers.iter().for_each(|(server, _)| server.until_scraped(2, 0.0));
-    meanwhile.record(&registry);
+    added.record(&registry);
     textfile::until_written(&metrics, "legacy,documented", &file);
     let recorded = now();
     servers.iter().for_each(|(server, _)| server.until_scraped(2, recorded));
 
-    let recorded = [before.clone(), before.and(&meanwhile)];
+    let recorded = [initial.clone(), initial.and(&added)];
     let sdk = recorded.each_ref().map(surfaces::sdk);
     let canonical = recorded.each_ref().map(surfaces::canonical);
     let native = recorded.each_ref().map(surfaces::native);

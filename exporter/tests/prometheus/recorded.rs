@@ -22,7 +22,7 @@ pub(crate) const LAST: Definition = catalog::TASK_PAUSED;
 
 impl Recorded {
     /// Returns the data from before the first scrape.
-    pub(crate) fn before() -> Recorded {
+    pub(crate) fn initial() -> Recorded {
         let mut recorded = Recorded { active: 3.0, refused: 1, ..Recorded::default() };
         recorded.times(&mut Numbers(1), 1);
         recorded.counts([40.0, 7.0, 5.0, 2.0, 4.0, 2.0, 1.0, 3.0]);
@@ -30,7 +30,7 @@ impl Recorded {
     }
 
     /// Returns the data that is recorded between scrapes, of the same series.
-    pub(crate) fn meanwhile() -> Recorded {
+    pub(crate) fn added() -> Recorded {
         let mut recorded = Recorded { active: 2.0, refused: 3, ..Recorded::default() };
         recorded.times(&mut Numbers(2), 2);
         // One worker alone restarts, and the other one has no full queue.
@@ -120,11 +120,11 @@ impl Recorded {
 
 /// Records one series of each recorded metric that is not in `known`, so that every family is
 /// shown.
-pub(crate) fn record_others(registry: &Registry, known: &Recorded) {
-    let timers = known.timers.iter().map(|(definition, ..)| definition);
-    let counters = known.counters.iter().map(|(definition, ..)| definition);
-    let known: Vec<_> = timers.chain(counters).chain([&catalog::ACTIVE_WORKERS]).collect();
-    for definition in catalog::ALL.iter().filter(|definition| !known.contains(definition)) {
+pub(crate) fn record_others(registry: &Registry, recorded: &Recorded) {
+    let timers = recorded.timers.iter().map(|(definition, ..)| definition);
+    let counters = recorded.counters.iter().map(|(definition, ..)| definition);
+    let recorded: Vec<_> = timers.chain(counters).chain([&catalog::ACTIVE_WORKERS]).collect();
+    for definition in catalog::ALL.iter().filter(|definition| !recorded.contains(definition)) {
         let labels: Vec<_> = definition.labels.iter().map(|name| format!("some {name}")).collect();
         let labels = borrowed(&labels);
         match definition.kind {

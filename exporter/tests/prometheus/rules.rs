@@ -89,7 +89,7 @@ fn every_rule_selects_one_job() {
         // `level:metric:operation`, starts with the level and not with a metric.
         let queries = text.lines().filter(|line| {
             let line = line.trim_start();
-            !["#", "summary:", "runbook:", "- alert:", "- record:"]
+            !["#", "summary:", "runbook_url:", "- alert:", "- record:"]
                 .iter()
                 .any(|start| line.starts_with(start))
         });

@@ -63,7 +63,7 @@ pub(crate) fn nothing_is_lost(server: &Prometheus, stored: &Stored) {
         }
         stated.extend(text.families);
     }
-    let known: BTreeSet<_> = metadata(server).collect();
+    let exposed: BTreeSet<_> = metadata(server).collect();
     // A server without native histograms requests OpenMetrics from Ictus, and that format states a
     // counter's name without its suffix. node-exporter does not support it.
     let openmetrics = !server.native && server.jobs != ["node"];
@@ -73,7 +73,7 @@ pub(crate) fn nothing_is_lost(server: &Prometheus, stored: &Stored) {
     };
     let stated: BTreeSet<_> =
         stated.into_iter().map(|(name, (kind, help))| (plain(&name, &kind), kind, help)).collect();
-    assert_eq!(known, stated, "{:?}", server.jobs);
+    assert_eq!(exposed, stated, "{:?}", server.jobs);
 }
 
 /// The first and the last sample of each series are the values that were recorded at first and in
@@ -115,9 +115,9 @@ fn rests(name: &str) -> bool {
 
 /// Returns name, type and help of each family that a server has.
 fn metadata(server: &Prometheus) -> impl Iterator<Item = (String, String, String)> {
-    let known = server.ask("/api/v1/metadata", &[]);
-    let known = known.as_object().unwrap().clone().into_iter();
-    known.flat_map(|(name, stated)| {
+    let response = server.ask("/api/v1/metadata", &[]);
+    let response = response.as_object().unwrap().clone().into_iter();
+    response.flat_map(|(name, stated)| {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let stated = stated.as_array().unwrap().clone();
         stated.into_iter().map(move |stated| (name.clone(), text(&stated["type"]), text(&stated["help"])))

@@ -21,9 +21,9 @@ fn prometheus_scrapes_with_the_documented_configuration() {
         fs::write(file(name), text).unwrap();
         fs::set_permissions(file(name), fs::Permissions::from_mode(0o600)).unwrap();
     };
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    write("cert", &made.cert.pem());
-    write("key", &made.signing_key.serialize_pem());
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    write("cert", &certified.cert.pem());
+    write("key", &certified.signing_key.serialize_pem());
     write("auth", "bearer t0ken\n");
     write("token", "t0ken\n");
     write("wrong", "another\n");

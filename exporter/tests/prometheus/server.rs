@@ -52,6 +52,8 @@ impl Prometheus {
             command.arg(format!("--storage.tsdb.path={storage}"));
             command.arg(format!("--web.listen-address={address}")).arg("--log.level=error");
             command.arg("--enable-feature=exemplar-storage");
+            let consoles = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/fleet/consoles");
+            command.arg(format!("--web.console.templates={consoles}"));
             command.args(native.then_some("--enable-feature=native-histograms"));
             command
         };
@@ -62,6 +64,11 @@ impl Prometheus {
         };
         let (running, address) = listening(command, ready);
         Prometheus { jobs: jobs.to_vec(), native, address, _running: running, _home: home }
+    }
+
+    /// Returns a page.
+    pub(crate) fn page(&self, target: &str) -> String {
+        super::http::get(self.address, target).unwrap()
     }
 
     pub(crate) fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
@@ -81,8 +88,8 @@ impl Prometheus {
             let mut labels = labels(&result["metric"]);
             labels.retain(|label, _| !["__name__", "instance", "job"].contains(&label.as_str()));
             let value = result["value"][1].as_str().unwrap_or_else(|| panic!("{query}: {result}"));
-            let known = vector.insert(labels, value.replace("Inf", "inf").parse().unwrap());
-            assert_eq!(known, None, "{query}: {result}");
+            let previous = vector.insert(labels, value.replace("Inf", "inf").parse().unwrap());
+            assert_eq!(previous, None, "{query}: {result}");
         }
         vector
     }
@@ -131,8 +138,8 @@ impl Stored {
     }
 
     fn of(&self, job: &str, series: &Series) -> &[(f64, Value)] {
-        let found = self.series.get(&(job.to_owned(), series.clone()));
-        found.unwrap_or_else(|| panic!("{job} has no {series:?}"))
+        let value = self.series.get(&(job.to_owned(), series.clone()));
+        value.unwrap_or_else(|| panic!("{job} has no {series:?}"))
     }
 
     /// Returns the times at which a series was scraped, in seconds relative to now: never above

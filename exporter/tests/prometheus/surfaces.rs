@@ -38,9 +38,9 @@ pub(crate) fn sdk(recorded: &Recorded) -> Samples {
             let mut window = values[values.len().saturating_sub(WINDOW)..].to_vec();
             window.sort_by(f64::total_cmp);
             for (label, quantile) in QUANTILES {
-                let place = quantile * (window.len() - 1) as f64;
-                let (lower, upper) = (window[place.floor() as usize], window[place.ceil() as usize]);
-                put("", &[("quantile", label)], lower + place.fract() * (upper - lower));
+                let position = quantile * (window.len() - 1) as f64;
+                let (lower, upper) = (window[position.floor() as usize], window[position.ceil() as usize]);
+                put("", &[("quantile", label)], lower + position.fract() * (upper - lower));
             }
         }
     }

@@ -43,8 +43,8 @@ impl Text {
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("# HELP ") {
                 let (name, help) = rest.split_once(' ').unwrap_or((rest, ""));
-                let known = parsed.families.insert(name.to_owned(), (String::new(), unescaped(help)));
-                assert_eq!(known, None, "{line}");
+                let previous = parsed.families.insert(name.to_owned(), (String::new(), unescaped(help)));
+                assert_eq!(previous, None, "{line}");
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = rest.split_once(' ').unwrap();
                 kind.clone_into(&mut parsed.families.get_mut(name).unwrap().0);

@@ -57,7 +57,7 @@ fn node_exporter_shows_the_file_unchanged() {
     let home = tempfile::tempdir().unwrap();
     let metrics = home.path().join("metrics");
     let registry = ictus::Registry::open(&metrics).unwrap();
-    let recorded = Recorded::before();
+    let recorded = Recorded::initial();
     recorded.record(&registry);
     record_others(&registry, &recorded);
     for surface in ["legacy", "documented", "legacy,documented", "canonical"] {
@@ -103,7 +103,7 @@ fn node_exporter_distinguishes_idle_workers_from_an_ended_writer() {
     let home = tempfile::tempdir().unwrap();
     let metrics = home.path().join("metrics");
     let registry = ictus::Registry::open(&metrics).unwrap();
-    Recorded::before().record(&registry);
+    Recorded::initial().record(&registry);
     let folder = home.path().join("textfile");
     fs::create_dir(&folder).unwrap();
     let file = folder.join("conductor.prom");

@@ -83,9 +83,9 @@ fn every_number_in_sight_is_whole() {
                 let mut rest = line.as_str();
                 for (order, _) in &chosen.numbers {
                     let number = columns::cell(row, *order);
-                    let found =
+                    let offset =
                         rest.find(&format!(" {number}")).unwrap_or_else(|| panic!("{number}: {lines:#?}"));
-                    rest = &rest[found + number.len() + 1..];
+                    rest = &rest[offset + number.len() + 1..];
                 }
             }
         }
@@ -120,6 +120,20 @@ fn a_wide_screen_has_every_column() {
     for title in ["METRIC", "LABELS", "RATE/s", "P95", "P99▾"] {
         assert!(lines[1].contains(title), "{title}: {}", lines[1]);
     }
+}
+
+#[test]
+fn empty_and_blank_values_are_visible() {
+    let registry = Registry::new();
+    let jobs = registry.timer("job_seconds", "", &["job", "status"]).unwrap();
+    for job in ["", " ", "a_job_with_a_name_that_leaves_no_space_for_the_names_of_labels"] {
+        jobs.labels(&[job, "SUCCESS"]).unwrap().observe(1.0);
+    }
+    let mut state = state_of(&registry);
+    let lines = screen(&mut state, 60, 12).join("\n");
+    assert!(lines.contains(" \"\" ") && lines.contains(" \" \" "), "{lines}");
+    state.detail = Some(0);
+    assert!(screen(&mut state, 60, 12).join("\n").contains("job = \"\""));
 }
 
 #[test]
@@ -177,21 +191,45 @@ fn an_empty_list_has_its_reason_and_a_way_back() {
 }
 
 #[test]
-fn help_is_not_cut() {
-    let mut state = state();
-    state.help = true;
-    for (width, height) in [(60, 20), (80, 24), (200, 60)] {
-        let lines = screen(&mut state, width, height).join("\n");
-        for (keys, effect) in super::HELP {
-            assert!(lines.contains(&format!("{keys:<10} {effect} ")), "{keys} {effect}: {lines}");
+fn help_is_read_to_its_end_at_every_size() {
+    for (width, height) in SIZES.into_iter().chain([(60, 20), (30, 8), (20, 5), (14, 4)]) {
+        let mut state = state();
+        state.help = Some(0);
+        let mut seen = String::new();
+        for _ in 0..60 {
+            let lines = screen(&mut state, width, height);
+            assert!(lines[usize::from(height) - 1].contains("Esc close"), "{lines:#?}");
+            seen.push_str(&lines.concat());
+            super::super::keys::scroll(&mut state, 1);
         }
+        for word in "row up, down; Enter remove search; invert order; mouse release hide help q, Ctrl-C quit"
+            .split(' ')
+        {
+            assert!(seen.contains(word), "{width}x{height}: {word}: {seen}");
+        }
+        assert!(state.cursor == 0, "the list behind the help stays");
     }
+}
+
+#[test]
+fn an_error_is_read_to_its_end() {
+    let mut state = state();
+    let why = "/var/lib/conductor/workers/metrics does not exist; waiting for workers, which create it";
+    state.update(Err(why.to_owned()), Instant::now());
+    for (width, height) in [(40, 10), (80, 24), (200, 60)] {
+        let lines = screen(&mut state, width, height);
+        let seen: String = lines.concat().split_whitespace().collect();
+        assert!(seen.contains(&why.split_whitespace().collect::<String>()), "{lines:#?}");
+        assert!(lines[2].contains("job=30"), "{lines:#?}");
+    }
+    state.update(Err("long ".repeat(1000)), Instant::now());
+    assert!(screen(&mut state, 40, 10)[2].contains("job=30"), "the list keeps its place");
 }
 
 #[test]
 fn every_size_is_drawn() {
     let mut state = state();
-    for help in [true, false] {
+    for help in [Some(7), None] {
         for detail in [None, Some(3)] {
             for (width, height) in [(1, 1), (3, 40), (200, 2), (20, 5), (0, 0)] {
                 (state.help, state.detail) = (help, detail);

@@ -95,10 +95,10 @@ fn counters_are_found_by_both_names() {
     registry.timer("job_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
     let mut state = state(Order::P99);
     state.update(Ok(registry.snapshot().unwrap()), Instant::now());
-    for (filter, found) in [("mails", 1), ("mails_total{}", 1), ("s", 2), ("{job=\"a\"}", 0)] {
+    for (filter, matches) in [("mails", 1), ("mails_total{}", 1), ("s", 2), ("{job=\"a\"}", 0)] {
         state.filter = filter.to_owned();
         state.arrange();
-        assert_eq!(state.shown.len(), found, "{filter}");
+        assert_eq!(state.shown.len(), matches, "{filter}");
     }
 }
 
