@@ -44,11 +44,11 @@ def labels(timer: int) -> dict[str, str]:
 def keys(timer: int) -> list[str]:
     """Returns the keys that the SDK writes for a timer: five quantiles, count and sum."""
     own = labels(timer)
-    found = []
+    result = []
     for quantile in QUANTILES:
         shown = {**own, "quantile": quantile}
-        found.append(mmap_key(NAME, NAME, list(shown), list(shown.values()), HELP))
+        result.append(mmap_key(NAME, NAME, list(shown), list(shown.values()), HELP))
     for suffix in ("_count", "_sum"):
         name = NAME + suffix
-        found.append(mmap_key(name, name, list(own), list(own.values()), HELP))
-    return found
+        result.append(mmap_key(name, name, list(own), list(own.values()), HELP))
+    return result

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Mutants of the rooms whose mistakes would be wrong numbers, each room with the tests that know it; what these
-# let pass is tried with all tests. $1 is a shard, as 0/8.
+# Mutants of the modules whose mistakes would be wrong numbers, each with its own tests; a mutant that
+# these do not detect is tried with all tests. $1 is a shard, as 0/8.
 set -u
 cd "$(dirname "$0")/.."
 made=${CARGO_TARGET_DIR:-$PWD/target}/mutants
-# Each job has a copy of the sources, and must not take what the other has built for its own.
+# Each job has a copy of the sources, and must not use the other's build.
 unset CARGO_TARGET_DIR
 shard=$1
 status=0
 export CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0
-# That something fails is enough; nobody needs the smallest case.
+# One failure is enough; the smallest case is not needed.
 export PROPTEST_MAX_SHRINK_ITERS=0
 room() { # name filter targets -- files: the tests that are built for each mutant, and which of them run
     name=$1 filter=$2

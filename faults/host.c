@@ -1,4 +1,4 @@
-/* What a host program does to itself. Loaded by the recorders of every language, so that each fault is the same. */
+/* Actions of a host program on itself. Loaded by the recorders of every language, so that each fault is the same. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ __attribute__((constructor)) static void map_progress(void) {
 
 void host_progress(long done) { atomic_store(progress, done); }
 
-/* Closes what the host does not know, and opens the host's own files at the lowest numbers. */
+/* Closes descriptors that the host did not open, and opens the host's own files at the lowest numbers. */
 static int close_all(const char *directory) {
     char path[512];
     for (int fd = FIRST; fd <= LAST; fd++) close(fd);

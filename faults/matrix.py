@@ -196,8 +196,8 @@ class Reader:
                 raise Failure("the reader ended")
             match line.split():
                 case ["series", label, count, total]:
-                    before = seen.get(label, (0, 0.0))
-                    seen[label] = before[0] + int(count), before[1] + float(total)
+                    previous = seen.get(label, (0, 0.0))
+                    seen[label] = previous[0] + int(count), previous[1] + float(total)
                 case ["end"]:
                     return seen
                 case ["failed", *reason]:
@@ -228,7 +228,7 @@ class Cell:
     expected: dict[str, int] = field(default_factory=dict)
     #: A series in which a thread was recording when it ended.
     unfinished: str = ""
-    made: int = 0
+    created: int = 0
     lock: int = -1
 
     @property
@@ -244,14 +244,14 @@ class Cell:
         return self.parent / "progress"
 
     def record(self, label: str = "steady", count: int = 500) -> None:
-        before = self.expected.get(label, 0)
-        self.recorder.ask(f"record {label} {before} {count}")
-        self.expected[label] = before + count
+        previous = self.expected.get(label, 0)
+        self.recorder.ask(f"record {label} {previous} {count}")
+        self.expected[label] = previous + count
 
     def grow(self, count: int) -> None:
-        self.recorder.ask(f"grow grown {self.made} {count}")
-        self.expected.update({f"grown{n}": 10 for n in range(self.made, self.made + count)})
-        self.made += count
+        self.recorder.ask(f"grow grown {self.created} {count}")
+        self.expected.update({f"grown{n}": 10 for n in range(self.created, self.created + count)})
+        self.created += count
 
     def begin_churn(self) -> None:
         self.recorder.ask("churn")
@@ -639,7 +639,7 @@ def main() -> int:
         print(f"| | {' | '.join(MOMENTS)} |\n|---|{'---|' * len(MOMENTS)}")
         for fault in FAULTS:
             ran = (outcomes.get((fault.name, moment), []) for moment in MOMENTS)
-            outcome = (f"{held.count('')} of {len(held)}{''.join(held)}" if held else "" for held in ran)
+            outcome = (f"{one.count('')} of {len(one)}{''.join(one)}" if one else "" for one in ran)
             if fault.impossible:
                 outcome = (f"- ({fault.impossible})" if not n else "-" for n in range(len(MOMENTS)))
             print(f"| {fault.name} | {' | '.join(outcome)} |")

@@ -1,4 +1,4 @@
-/* Records what matrix.py asks for, from C. matrix.py has the commands. */
+/* Records the metrics that matrix.py requests, from C. matrix.py has the commands. */
 #include <ictus.h>
 #include <pthread.h>
 #include <stdatomic.h>

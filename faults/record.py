@@ -65,11 +65,11 @@ class Recorder:
             self.record(f"{prefix}{n}", 0, 10)
 
     def churn(self) -> None:
-        made = 0
-        while self.churns and made < MAX_CHURN:
-            self.grow("churn", made, 1)
-            made += 1
-            self.host.host_progress(made)
+        created = 0
+        while self.churns and created < MAX_CHURN:
+            self.grow("churn", created, 1)
+            created += 1
+            self.host.host_progress(created)
             time.sleep(0.0005)
 
     def begin_churn(self) -> None:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the C library and the command below PREFIX: `ffi-c/install.sh PREFIX [LIBRARIES]`, from the folder LIBRARIES
 # in which cargo has built libictus_ffi.so, libictus_ffi.a and ictus (else target/release). With DESTDIR, below that.
-# What it installs can be moved: pkg-config and CMake find everything from where their files lie.
+# The installed files can be moved: pkg-config and CMake find everything from where their files lie.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 prefix=${DESTDIR:-}${1:?"usage: ffi-c/install.sh PREFIX [LIBRARIES]"}
@@ -14,7 +14,7 @@ install -m 644 "$root/include/ictus.h" "$root/include/ictus.hpp" "$prefix/includ
 install -m 755 "$libraries/libictus_ffi.so" "$prefix/lib/libictus.so.$version"
 ln -sf "libictus.so.$version" "$prefix/lib/libictus.so.$major"
 ln -sf "libictus.so.$major" "$prefix/lib/libictus.so"
-# The archive is kept beside the one that cargo builds, because it takes a second to make.
+# The archive is kept next to the one that cargo builds, because it takes a second to make.
 archive=$libraries/libictus.a
 if [ ! "$archive" -nt "$libraries/libictus_ffi.a" ]; then
     "$root/ffi-c/archive.sh" "$libraries/libictus_ffi.a" "$archive.$$"
@@ -27,7 +27,7 @@ for file in pkgconfig/ictus.pc cmake/ictus/ictus-config.cmake cmake/ictus/ictus-
     chmod 644 "$prefix/lib/$file"
 done
 
-# The command, its manual page and its completions; cargo puts programs beside the folder of a test's libraries.
+# The command, its manual page and its completions; cargo puts programs next to the folder of a test's libraries.
 command=$libraries/ictus
 [ -x "$command" ] || command=$libraries/../ictus
 if [ ! -x "$command" ]; then
@@ -38,7 +38,7 @@ share=$prefix/share
 install -d "$prefix/bin" "$share/man/man1" "$share/bash-completion/completions" "$share/zsh/site-functions" \
     "$share/fish/vendor_completions.d"
 install -m 755 "$command" "$prefix/bin/ictus"
-write() { # what the command prints, as a file
+write() { # the output of the command, as a file
     file=$1
     shift
     "$command" "$@" >"$file"

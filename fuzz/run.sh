@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs each target for $1 seconds, from its seeds and what it found before, and says how much of that there is.
+# Runs each target for $1 seconds, from its seeds and earlier findings, and prints their number.
 set -eu
 cd "$(dirname "$0")"
 for folder in seeds/*; do

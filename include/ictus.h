@@ -33,10 +33,11 @@
  *   Two handles of one series record into the same series.
  * - Threads: every function may be called from any thread at any time, also concurrently with
  *   the same object; objects are const for this reason. There are two exceptions. Do not call
- *   _free or ictus_exporter_stop concurrently with another call that uses the same object. Use
- *   and free a local timer only in the thread that created it.
- * - Blocking: ictus_now and the functions inc, add, set and observe (also _at, _since, _many)
- *   never block, take no lock and allocate nothing, except at a thread's first use of a series.
+ *   _free, ictus_exporter_stop or a _set function of options concurrently with another call
+ *   that uses the same object. Use and free a local timer only in the thread that created it.
+ * - Blocking: ictus_now and the functions inc, add, set and observe (also _at, _since, _many,
+ *   _exemplar) never block, take no lock and allocate nothing, except at a thread's first use
+ *   of a series.
  *   One system call reserves the memory for a few thousand first uses. All other functions may
  *   allocate, take locks and make system calls.
  * - Signals: a signal handler may call inc, add, set and observe for a series that its thread
@@ -131,8 +132,9 @@ typedef enum ictus_status {
      */
     ICTUS_STATUS_INTERNAL = 10,
     /**
-     * The number of a format, surface or catalogued metric does not exist, surfaces cannot
-     * be shown together, or the path of a directory is empty or begins with `~`.
+     * An option has an invalid value, the number of a format, surface or catalogued metric
+     * does not exist, surfaces cannot be shown together, or the path of a directory is empty
+     * or begins with `~`.
      */
     ICTUS_STATUS_OPTION = 11,
     /**
@@ -143,6 +145,11 @@ typedef enum ictus_status {
      * A string is not an address to listen on.
      */
     ICTUS_STATUS_ADDRESS = 13,
+    /**
+     * The value was recorded, but its trace id is not 1 to 96 bytes of UTF-8 without control
+     * characters. The id is counted as rejected.
+     */
+    ICTUS_STATUS_TRACE_ID = 14,
 } ictus_status;
 
 /**
@@ -336,6 +343,16 @@ typedef struct ictus_counter ictus_counter;
 typedef struct ictus_exporter ictus_exporter;
 
 /**
+ * Options of families: how a family keeps observations, and how many series it can have. Pass
+ * them to `ictus_timer_new_with` for one family, or to `ictus_registry_options_set_families`
+ * for all families of a registry.
+ *
+ * The library copies options where it uses them. You may change, reuse or free them afterwards.
+ * Do not call a `_set` function concurrently with another call with the same options.
+ */
+typedef struct ictus_family_options ictus_family_options;
+
+/**
  * A gauge: a handle of one series, a state of this process that may rise and fall. Readers
  * add up the states of all live processes.
  */
@@ -353,6 +370,14 @@ typedef struct ictus_local_timer ictus_local_timer;
  * metrics directory that it shares with other processes.
  */
 typedef struct ictus_registry ictus_registry;
+
+/**
+ * Options of registries, for `ictus_registry_new_with` and `ictus_registry_open_with`.
+ *
+ * The library copies options where it uses them. You may change, reuse or free them afterwards.
+ * Do not call a `_set` function concurrently with another call with the same options.
+ */
+typedef struct ictus_registry_options ictus_registry_options;
 
 /**
  * A snapshot: the values of every series at one moment, merged over all processes of the
@@ -437,8 +462,8 @@ struct ictus_str ictus_status_text(int status);
  * the string is empty. It ends with a NUL, which its length does not count.
  *
  * The library owns the string. It is valid until the thread's next failed call, or until
- * the thread ends. Calls that return `ICTUS_STATUS_VALUE` do not change it, so that
- * rejected values stay on the fast path.
+ * the thread ends. Calls that return `ICTUS_STATUS_VALUE` or `ICTUS_STATUS_TRACE_ID` do
+ * not change it, so that rejected values stay on the fast path.
  */
 struct ictus_str ictus_error_text(void);
 
@@ -466,10 +491,123 @@ uint32_t ictus_abi_version(void);
 enum ictus_status ictus_log_set(ictus_log_fn log, void *context);
 
 /**
+ * Creates options with their defaults: a window of 1,000 observations of any age, 1,000
+ * series, no expiry, and the default buckets of the unit. Free them with
+ * `ictus_family_options_free`.
+ */
+enum ictus_status ictus_family_options_new(struct ictus_family_options **out);
+
+/**
+ * Sets how many of a timer's newest observations form the window for quantiles: 1 to 65,536.
+ *
+ * Returns `ICTUS_STATUS_OPTION` and changes nothing for another number.
+ */
+enum ictus_status ictus_family_options_set_window(struct ictus_family_options *options,
+                                                  uint32_t observations);
+
+/**
+ * Removes observations that are older than `seconds` from a timer's window, so that an idle
+ * series shows no quantiles instead of old ones. Count and sum do not change. By default
+ * observations of any age are kept.
+ *
+ * Returns `ICTUS_STATUS_OPTION` and changes nothing if `seconds` is NaN, infinite, or not
+ * greater than 0.
+ */
+enum ictus_status ictus_family_options_set_max_age(struct ictus_family_options *options,
+                                                   double seconds);
+
+/**
+ * Expires series that no process of the directory has updated for `seconds`: they are no
+ * longer shown, and their memory can be used for other series. By default idle series are
+ * kept. Handles of an expired series stay valid; recording through one starts the series
+ * again. `ictus_snapshot_new` and `ictus_registry_remove_idle` detect idle series.
+ *
+ * Returns `ICTUS_STATUS_OPTION` and changes nothing if `seconds` is NaN, infinite, or not
+ * greater than 0.
+ */
+enum ictus_status ictus_family_options_set_expire_after(struct ictus_family_options *options,
+                                                        double seconds);
+
+/**
+ * Sets the maximum number of series of a family. Observations of further label sets are
+ * recorded in one overflow series and counted. Numbers above 1,048,576 are reduced to it.
+ *
+ * Returns `ICTUS_STATUS_OPTION` and changes nothing if `series` is 0.
+ */
+enum ictus_status ictus_family_options_set_max_series(struct ictus_family_options *options,
+                                                      uint32_t series);
+
+/**
+ * Sets the upper bounds of a timer's classic buckets: `count` ascending, finite numbers, at
+ * most 1,000. A last bound of infinity is removed, because every histogram has that bucket.
+ *
+ * Returns `ICTUS_STATUS_OPTION` and changes nothing for other bounds.
+ */
+enum ictus_status ictus_family_options_set_buckets(struct ictus_family_options *options,
+                                                   const double *bounds,
+                                                   size_t count);
+
+/**
+ * Records a timer without buckets: with a window, a count and a sum only. An observation then
+ * costs three fifths as much, and no surface shows the timer as a histogram.
+ */
+enum ictus_status ictus_family_options_set_no_distribution(struct ictus_family_options *options);
+
+/**
+ * Frees options. Registries and families that were created with them keep their copy.
+ */
+void ictus_family_options_free(struct ictus_family_options *options);
+
+/**
+ * Creates options with their defaults: those of `ictus_family_options_new` for families, no
+ * group, and names as Prometheus has always allowed them. Free them with
+ * `ictus_registry_options_free`.
+ */
+enum ictus_status ictus_registry_options_new(struct ictus_registry_options **out);
+
+/**
+ * Sets the options of the registry's families, those of the catalog included, except timers
+ * that have their own, by `ictus_timer_new_with`. Copies `families`.
+ */
+enum ictus_status ictus_registry_options_set_families(struct ictus_registry_options *options,
+                                                      const struct ictus_family_options *families);
+
+/**
+ * Sets the number of a group of users that share the metrics directory. The folder `ictus` in
+ * it, otherwise of mode 0700, gets that group and mode 0770, and files get mode 0640. All
+ * processes that record in the directory must set the same group and be members of it. A
+ * registry in memory ignores the group.
+ *
+ * Returns `ICTUS_STATUS_OPTION` and changes nothing for 4294967295, which is no group.
+ */
+enum ictus_status ictus_registry_options_set_group(struct ictus_registry_options *options,
+                                                   uint32_t number);
+
+/**
+ * Allows names of metrics and labels with any characters, for example
+ * `http.server.duration`, if `allowed` is not 0. Otherwise such a name is an error. Clients
+ * that do not request such names receive underscores instead.
+ */
+enum ictus_status ictus_registry_options_set_utf8_names(struct ictus_registry_options *options,
+                                                        int allowed);
+
+/**
+ * Frees options. Registries that were created with them keep their copy.
+ */
+void ictus_registry_options_free(struct ictus_registry_options *options);
+
+/**
  * Creates a registry in the memory of this process only. Free it with
  * `ictus_registry_free`.
  */
 enum ictus_status ictus_registry_new(struct ictus_registry **out);
+
+/**
+ * Creates a registry in the memory of this process only, with options, which are copied. Free
+ * it with `ictus_registry_free`.
+ */
+enum ictus_status ictus_registry_new_with(const struct ictus_registry_options *options,
+                                          struct ictus_registry **out);
 
 /**
  * Opens a registry in a metrics directory, and creates the directory if it does not exist.
@@ -483,6 +621,52 @@ enum ictus_status ictus_registry_new(struct ictus_registry **out);
  * `ICTUS_STATUS_IO` if the directory cannot be created or used.
  */
 enum ictus_status ictus_registry_open(struct ictus_str directory, struct ictus_registry **out);
+
+/**
+ * Opens a registry in a metrics directory as `ictus_registry_open` does, with options, which
+ * are copied. Free it with `ictus_registry_free`.
+ */
+enum ictus_status ictus_registry_open_with(struct ictus_str directory,
+                                           const struct ictus_registry_options *options,
+                                           struct ictus_registry **out);
+
+/**
+ * Removes a series of a counter, gauge or timer: the series of the family `name` with these
+ * labels, in any order. The observations of this process and of ended processes are no longer
+ * shown, and the memory of the series can be used for other series.
+ *
+ * Recording through existing handles of the series is counted as rejected. Create a handle
+ * again to record a new series with these labels, which starts at 0. Other running processes
+ * still show their part of the series until they remove it too. The overflow series cannot be
+ * removed.
+ *
+ * In a metrics directory the call waits up to five seconds for the lock of the directory, and
+ * may rewrite a file. Do not call it in hot loops.
+ *
+ * Returns `ICTUS_STATUS_UNKNOWN` if this registry has no such family, or the family no such
+ * series, and `ICTUS_STATUS_IO` if the data of ended processes cannot be changed.
+ */
+enum ictus_status ictus_registry_remove(const struct ictus_registry *registry,
+                                        struct ictus_str name,
+                                        const struct ictus_str *label_names,
+                                        const struct ictus_str *label_values,
+                                        size_t label_count);
+
+/**
+ * Expires every series that no process of the directory has updated for `seconds`, in all
+ * families, as `ictus_family_options_set_expire_after` does for families that set it. Writes
+ * the number of series that were removed from this process to `out`.
+ *
+ * Counters and gauges are idle if their values are the same in two reads: the first call
+ * starts to watch them. Call this function from time to time in a process that takes no
+ * snapshots.
+ *
+ * Returns `ICTUS_STATUS_OPTION` if `seconds` is NaN, infinite or negative, and
+ * `ICTUS_STATUS_IO` if the metrics directory cannot be listed.
+ */
+enum ictus_status ictus_registry_remove_idle(const struct ictus_registry *registry,
+                                             double seconds,
+                                             size_t *out);
 
 /**
  * Frees a registry. Its counters, gauges and timers continue to record until they are
@@ -580,6 +764,21 @@ enum ictus_status ictus_timer_new(const struct ictus_registry *registry,
                                   struct ictus_timer **out);
 
 /**
+ * Creates a handle of one series as `ictus_timer_new` does, and registers the family with
+ * `options` instead of those of the registry. Options are copied. If this process has
+ * registered the family before, the family keeps its options. Free the handle with
+ * `ictus_timer_free`.
+ */
+enum ictus_status ictus_timer_new_with(const struct ictus_registry *registry,
+                                       struct ictus_str name,
+                                       struct ictus_str help,
+                                       const struct ictus_str *label_names,
+                                       const struct ictus_str *label_values,
+                                       size_t label_count,
+                                       const struct ictus_family_options *options,
+                                       struct ictus_timer **out);
+
+/**
  * Records one duration in seconds (or one size in bytes) that ends now. Returns
  * `ICTUS_STATUS_VALUE` if the value is NaN, infinite, negative, or 2^94 or more; the value
  * is then counted as rejected.
@@ -600,6 +799,19 @@ enum ictus_status ictus_timer_observe_since(const struct ictus_timer *timer, uin
 enum ictus_status ictus_timer_observe_at(const struct ictus_timer *timer,
                                          double seconds,
                                          uint64_t end);
+
+/**
+ * Records one duration in seconds that ends now, with the id of its trace as an exemplar.
+ * OpenMetrics and protobuf show the newest exemplar of each bucket of a histogram. Timers of
+ * the catalog are histograms on the canonical surface.
+ *
+ * An id has 1 to 96 bytes of UTF-8 and no control characters. For any other id the function
+ * returns `ICTUS_STATUS_TRACE_ID`: it has recorded the duration without an exemplar, and has
+ * counted the id as rejected. Returns `ICTUS_STATUS_VALUE` as `ictus_timer_observe` does.
+ */
+enum ictus_status ictus_timer_observe_exemplar(const struct ictus_timer *timer,
+                                               double seconds,
+                                               struct ictus_str trace_id);
 
 /**
  * Records `count` durations in seconds, in order, with the current time as the end of

@@ -19,11 +19,13 @@
 
 #include "ictus.h"
 
+#include <chrono>
 #include <initializer_list>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -115,6 +117,88 @@ struct sink {
 
 }  // namespace detail
 
+/** A duration of std::chrono. A number alone is refused, because its unit would be unknown. */
+using duration = std::chrono::duration<double>;
+
+/** Options of families. Each function returns the options, so that calls can be chained, and throws
+ *  ictus::error with ICTUS_STATUS_OPTION for an invalid value. Options are copied where they are
+ *  used. */
+class family_options {
+public:
+    family_options() {
+        ictus_family_options *made = nullptr;
+        detail::need(ictus_family_options_new(&made));
+        object_.reset(made);
+    }
+
+    /** Sets how many of a timer's newest observations form the window: 1 to 65,536. */
+    family_options &window(std::uint32_t observations) {
+        return set(ictus_family_options_set_window(object_.get(), observations));
+    }
+    /** Removes older observations from a timer's window. */
+    family_options &max_age(duration age) {
+        return set(ictus_family_options_set_max_age(object_.get(), age.count()));
+    }
+    /** Expires series that no process has updated for that time. */
+    family_options &expire_after(duration idle) {
+        return set(ictus_family_options_set_expire_after(object_.get(), idle.count()));
+    }
+    /** Sets the maximum number of series of a family. */
+    family_options &max_series(std::uint32_t series) {
+        return set(ictus_family_options_set_max_series(object_.get(), series));
+    }
+    /** Sets the upper bounds of a timer's classic buckets. */
+    family_options &buckets(const std::vector<double> &bounds) {
+        return set(ictus_family_options_set_buckets(object_.get(), bounds.data(), bounds.size()));
+    }
+    /** Records a timer without buckets. */
+    family_options &no_distribution() { return set(ictus_family_options_set_no_distribution(object_.get())); }
+
+private:
+    friend class registry;
+    friend class registry_options;
+
+    family_options &set(ictus_status status) {
+        detail::need(status);
+        return *this;
+    }
+
+    detail::owned<ictus_family_options, ictus_family_options_free> object_;
+};
+
+/** Options of registries, used as family_options. */
+class registry_options {
+public:
+    registry_options() {
+        ictus_registry_options *made = nullptr;
+        detail::need(ictus_registry_options_new(&made));
+        object_.reset(made);
+    }
+
+    /** Sets the options of families, except timers that were created with options. */
+    registry_options &families(const family_options &options) {
+        return set(ictus_registry_options_set_families(object_.get(), options.object_.get()));
+    }
+    /** Sets the number of a group of users that share the metrics directory. */
+    registry_options &group(std::uint32_t number) {
+        return set(ictus_registry_options_set_group(object_.get(), number));
+    }
+    /** Allows names of metrics and labels with any characters. */
+    registry_options &utf8_names(bool allowed = true) {
+        return set(ictus_registry_options_set_utf8_names(object_.get(), allowed ? 1 : 0));
+    }
+
+private:
+    friend class registry;
+
+    registry_options &set(ictus_status status) {
+        detail::need(status);
+        return *this;
+    }
+
+    detail::owned<ictus_registry_options, ictus_registry_options_free> object_;
+};
+
 /** A counter: one series, a total that only increases. */
 class counter {
 public:
@@ -179,6 +263,11 @@ public:
     /** Records the time from `begun`, a result of `ictus_now()`, to now. */
     ictus_status observe_since(std::uint64_t begun) const noexcept {
         return ictus_timer_observe_since(object_.get(), begun);
+    }
+    /** Records one duration in seconds that ends now, with the id of its trace. Returns
+     *  ICTUS_STATUS_TRACE_ID if the duration is recorded, but the id is invalid. */
+    ictus_status observe_exemplar(double seconds, std::string_view trace_id) const noexcept {
+        return ictus_timer_observe_exemplar(object_.get(), seconds, detail::str(trace_id));
     }
     /** Records durations in seconds, in order, with the current time as the end of each. If
      *  some are rejected, all others are recorded. */
@@ -260,6 +349,17 @@ public:
     /** Creates a registry in the memory of this process only. */
     registry() : registry([](ictus_registry **out) { return ictus_registry_new(out); }) {}
 
+    /** Creates a registry in the memory of this process only, with options. */
+    explicit registry(const registry_options &options)
+        : registry([&](ictus_registry **out) { return ictus_registry_new_with(options.object_.get(), out); }) {}
+
+    /** Opens a registry in a metrics directory with options. */
+    [[nodiscard]] static registry open(std::string_view directory, const registry_options &options) {
+        return registry([&](ictus_registry **out) {
+            return ictus_registry_open_with(detail::str(directory), options.object_.get(), out);
+        });
+    }
+
     /** Opens a registry in a metrics directory, which is created if it does not exist. */
     [[nodiscard]] static registry open(std::string_view directory) {
         return registry([&](ictus_registry **out) { return ictus_registry_open(detail::str(directory), out); });
@@ -281,6 +381,38 @@ public:
     [[nodiscard]] ictus::timer timer(std::string_view name, std::string_view help = {},
                                      std::initializer_list<label> labels = {}) const {
         return series<ictus::timer>(ictus_timer_new, name, help, labels);
+    }
+
+    /** Returns a series of a timer. If the family does not exist, registers it with these options. */
+    [[nodiscard]] ictus::timer timer(std::string_view name, std::string_view help, std::initializer_list<label> all,
+                                     const family_options &options) const {
+        const detail::labels labels(all);
+        ictus_timer *made = nullptr;
+        detail::need(ictus_timer_new_with(object_.get(), detail::str(name), detail::str(help), labels.names.data(),
+                                          labels.values.data(), labels.names.size(), options.object_.get(), &made));
+        ictus::timer handle;
+        handle.object_.reset(made);
+        return handle;
+    }
+
+    /** Removes a series. Returns false if there is none with that name and those labels. */
+    bool remove(std::string_view name, std::initializer_list<label> all = {}) const {
+        const detail::labels labels(all);
+        const ictus_status status = ictus_registry_remove(object_.get(), detail::str(name), labels.names.data(),
+                                                          labels.values.data(), labels.names.size());
+        if (status == ICTUS_STATUS_UNKNOWN) {
+            return false;
+        }
+        detail::need(status);
+        return true;
+    }
+
+    /** Removes the series that no process has updated for that time. Returns how many were removed
+     *  from this process. The first call starts to watch counters and gauges. */
+    std::size_t remove_idle(duration idle) const {
+        std::size_t removed = 0;
+        detail::need(ictus_registry_remove_idle(object_.get(), idle.count(), &removed));
+        return removed;
     }
 
     /** Returns a series of a catalogued timer. `labels` are the values in its order. */
@@ -317,7 +449,7 @@ public:
     }
 
 private:
-    template <typename Make>
+    template <typename Make, typename = std::enable_if_t<std::is_invocable_v<Make, ictus_registry **>>>
     explicit registry(Make make) {
         ictus_registry *made = nullptr;
         detail::need(make(&made));

@@ -20,8 +20,8 @@ EXCEEDED = 3
 
 def main() -> int:
     """Prints the tables."""
-    held = [part.shown() for part in (collectors, events, handles, limits)]
-    return 0 if all(held) else EXCEEDED
+    within_budget = [part.shown() for part in (collectors, events, handles, limits)]
+    return 0 if all(within_budget) else EXCEEDED
 
 
 if __name__ == "__main__":

@@ -68,9 +68,9 @@ def collector(contestant: str, directory: str) -> Any:
     module = (
         "ictus.conductor" if contestant == ICTUS else f"conductor.client.telemetry.{name}_metrics_collector"
     )
-    made = getattr(importlib.import_module(module), f"{name.title()}MetricsCollector")
+    collector_class = getattr(importlib.import_module(module), f"{name.title()}MetricsCollector")
     settings = importlib.import_module("conductor.client.configuration.settings.metrics_settings")
-    return made(settings.MetricsSettings(directory=directory))
+    return collector_class(settings.MetricsSettings(directory=directory))
 
 
 def contest(contestant: str) -> dict[str, float]:
@@ -90,21 +90,21 @@ def contest(contestant: str) -> dict[str, float]:
         return {name: cost(loop, durations, told, times) for name, loop in all_loops.items()}
 
 
-def row(taken: list[Round], call: str, peer: str) -> tuple[list[str], bool]:
+def row(results: list[Round], call: str, peer: str) -> tuple[list[str], bool]:
     """Returns a row of the table, and whether the budget holds."""
-    held, aim = BUDGETS[call][peer]
-    own = median(taken, lambda one: one[ICTUS][call])
-    other = median(taken, lambda one: one[peer][call])
-    times = median(taken, lambda one: one[peer][call] / one[ICTUS][call])
-    ok = times >= held
-    cells = [call, spelled(own), peer, spelled(other), f"{times:.0f}", f"{held:.0f}", f"{aim:.0f}"]
+    minimum, aim = BUDGETS[call][peer]
+    own = median(results, lambda one: one[ICTUS][call])
+    other = median(results, lambda one: one[peer][call])
+    times = median(results, lambda one: one[peer][call] / one[ICTUS][call])
+    ok = times >= minimum
+    cells = [call, spelled(own), peer, spelled(other), f"{times:.0f}", f"{minimum:.0f}", f"{aim:.0f}"]
     return [*cells, verdict(ok)], ok
 
 
 def shown() -> bool:
     """Prints the table; returns whether all budgets hold."""
-    taken = rounds(__file__, (LEGACY, CANONICAL, ICTUS))
-    rows = [row(taken, call, peer) for call, peers in BUDGETS.items() for peer in peers]
+    results = rounds(__file__, (LEGACY, CANONICAL, ICTUS))
+    rows = [row(results, call, peer) for call, peers in BUDGETS.items() for peer in peers]
     heads = ["a call of the collector", "ictus", "peer", "its cost", "times ours", "at least", "aimed at", ""]
     table(heads, [cells for cells, _ in rows])
     return all(ok for _, ok in rows)

@@ -63,11 +63,11 @@ def contest(contestant: str) -> dict[str, float]:
     durations = [random.lognormvariate(-4.4, 1.0) for _ in range(WARM_UP)]
     figures = {}
     with tempfile.TemporaryDirectory() as directory:
-        made = collector(contestant, directory)
+        instance = collector(contestant, directory)
         for handler, given in events(durations).items():
             for kind, handle in (
-                (NATIVE, getattr(made, handler)),
-                (SDK, MethodType(getattr(made._sdk_class, handler), made)),
+                (NATIVE, getattr(instance, handler)),
+                (SDK, MethodType(getattr(instance._sdk_class, handler), instance)),
             ):
                 loop = handling(handle)
                 loop(durations, given)
@@ -77,16 +77,16 @@ def contest(contestant: str) -> dict[str, float]:
 
 def shown() -> bool:
     """Prints the table; returns whether all budgets hold."""
-    taken = rounds(__file__, (ICTUS,))
+    results = rounds(__file__, (ICTUS,))
     rows, all_ok = [], True
     for handler in events([0.0]):
         native, sdk = f"{handler}, {NATIVE}", f"{handler}, {SDK}"
         own, theirs = (
-            median(taken, lambda each, name=name: each[ICTUS][name])  # type: ignore[misc]
+            median(results, lambda each, name=name: each[ICTUS][name])  # type: ignore[misc]
             for name in (native, sdk)
         )
         share = median(
-            taken,
+            results,
             lambda each, native=native, sdk=sdk: each[ICTUS][native] / each[ICTUS][sdk],  # type: ignore[misc]
         )
         ok = share <= MOST[handler]

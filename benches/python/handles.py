@@ -96,14 +96,14 @@ def contest(contestant: str) -> dict[str, float]:
 def shown() -> bool:
     """Prints the table; returns whether the budget holds."""
     contestants = (ICTUS, EMPTY, LOOKUP, SUMMARY, PROMETHEUS, MULTIPROCESS, OTEL)
-    taken = rounds(__file__, contestants)
+    results = rounds(__file__, contestants)
     rows, all_ok = [], True
     for one in contestants:
-        times = median(taken, lambda each, one=one: each[one]["cost"] / each[LOOKUP]["cost"])  # type: ignore[misc]
+        times = median(results, lambda each, one=one: each[one]["cost"] / each[LOOKUP]["cost"])  # type: ignore[misc]
         budget = f"{MOST:.0f}" if one == ICTUS else ""
         ok = one != ICTUS or times <= MOST
         all_ok &= ok
-        own = spelled(median(taken, lambda each, one=one: each[one]["cost"]))  # type: ignore[misc]
+        own = spelled(median(results, lambda each, one=one: each[one]["cost"]))  # type: ignore[misc]
         rows.append([one, own, f"{times:.2f}", budget, verdict(ok) if budget else ""])
     table(["an observation through a handle", "cost", "times a look-up", "at most", ""], rows)
     return all_ok

@@ -70,11 +70,11 @@ def memory(record: Callable[[str, float], None]) -> float:
         return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * PAGE
 
     record("first", 0.01)
-    before = resident()
+    initial = resident()
     for number in range(SERIES):
         for _ in range(WARM_UP):
             record(f"task {number}", 0.01)
-    return (resident() - before) / SERIES / 1024
+    return (resident() - initial) / SERIES / 1024
 
 
 def contest(contestant: str) -> dict[str, float]:
@@ -92,11 +92,11 @@ def contest(contestant: str) -> dict[str, float]:
 def shown() -> bool:
     """Prints the table; returns whether all budgets hold."""
     peers = (LEGACY, CANONICAL)
-    taken = rounds(__file__, (ICTUS, *peers), 3)
+    results = rounds(__file__, (ICTUS, *peers), 3)
     rows, all_ok = [], True
     for figure, (budget, holds) in BUDGETS.items():
         own, *others = (
-            median(taken, lambda each, one=one: each[one][figure])  # type: ignore[misc] # noqa: B023
+            median(results, lambda each, one=one: each[one][figure])  # type: ignore[misc] # noqa: B023
             for one in (ICTUS, *peers)
         )
         all_ok &= holds(own)

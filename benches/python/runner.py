@@ -46,7 +46,7 @@ def rounds(program: str, contestants: Iterable[str], number: int = ROUNDS) -> li
     Ictus replaces the SDK's classes, so it is enabled for the contestant named ``ictus`` only.
     """
     contestants = list(contestants)
-    taken: list[Round] = []
+    results: list[Round] = []
     for at in range(number):
         print(
             f"\r{Path(program).name}: round {at + 1} of {number} ...",
@@ -54,9 +54,9 @@ def rounds(program: str, contestants: Iterable[str], number: int = ROUNDS) -> li
             file=sys.stderr,
             flush=True,
         )
-        taken.append({one: measured(program, one) for one in contestants})
+        results.append({one: measured(program, one) for one in contestants})
     print("\r\033[K", end="", file=sys.stderr)
-    return taken
+    return results
 
 
 def measured(program: str, contestant: str) -> dict[str, float]:
@@ -67,8 +67,8 @@ def measured(program: str, contestant: str) -> dict[str, float]:
     child = subprocess.run(
         [sys.executable, program, contestant], env=environment, stdout=subprocess.PIPE, check=True
     )
-    found: dict[str, float] = json.loads(child.stdout)
-    return found
+    figures: dict[str, float] = json.loads(child.stdout)
+    return figures
 
 
 def median(rounds: list[Round], of: Callable[[Round], float]) -> float:

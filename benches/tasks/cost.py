@@ -94,12 +94,12 @@ def measure(server: Server, orders: Orders, collector: str, threads: int, tasks:
     """Measures a run without its first and last tenth, in which the worker starts or has too little work."""
     for number in range(tasks):
         orders.start(number)
-    before = completed(server)
+    initial = completed(server)
     with program(server.url, collector, threads) as (session, port):
 
         def reach(part: float) -> State:
             scraped = time.monotonic()
-            while (done := completed(server) - before) < part * tasks:
+            while (done := completed(server) - initial) < part * tasks:
                 if collector != "none" and time.monotonic() - scraped > 5:
                     demo.fetch(f"http://127.0.0.1:{port}/metrics")
                     scraped = time.monotonic()
@@ -134,18 +134,18 @@ def main() -> None:
         for threads in (1, 4):
             costs: dict[str, list[Cost]] = {collector: [] for collector in COLLECTORS}
             for _ in range(options.rounds):
-                for collector, found in costs.items():
-                    found.append(measure(server, orders, collector, threads, options.tasks))
-                    print(threads, collector, found[-1], file=sys.stderr, flush=True)
-            for collector, found in costs.items():
+                for collector, measured in costs.items():
+                    measured.append(measure(server, orders, collector, threads, options.tasks))
+                    print(threads, collector, measured[-1], file=sys.stderr, flush=True)
+            for collector, measured in costs.items():
                 # Compare neighbouring runs: a disturbance of the machine affects both.
-                pairs = list(zip(found, costs["none"], strict=True))
+                pairs = list(zip(measured, costs["none"], strict=True))
                 speed = statistics.median(one.tasks_a_second / none.tasks_a_second for one, none in pairs)
                 cpu = sorted(one.cpu_a_thousand / none.cpu_a_thousand for one, none in pairs)
                 row = (
-                    f"{statistics.median(one.tasks_a_second for one in found):.0f}",
+                    f"{statistics.median(one.tasks_a_second for one in measured):.0f}",
                     f"{speed:.2f}",
-                    f"{statistics.median(one.cpu_a_thousand for one in found):.2f}",
+                    f"{statistics.median(one.cpu_a_thousand for one in measured):.2f}",
                     f"{statistics.median(cpu):.2f} ({cpu[0]:.2f} to {cpu[-1]:.2f})",
                 )
                 print("|", " | ".join((str(threads), collector, *row)), "|", flush=True)

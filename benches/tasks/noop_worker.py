@@ -26,13 +26,15 @@ def main() -> None:
     parser.add_argument("--collector", choices=("none", "sdk", "ictus"), required=True)
     options = parser.parse_args()
 
-    made = MetricsSettings
+    settings_class = MetricsSettings
     if options.collector == "ictus":
         from ictus import conductor  # noqa: PLC0415 - the import is the difference
 
-        made = conductor.MetricsSettings
+        settings_class = conductor.MetricsSettings
     settings = (
-        None if options.collector == "none" else made(directory=options.directory, http_port=options.port)
+        None
+        if options.collector == "none"
+        else settings_class(directory=options.directory, http_port=options.port)
     )
     worker = Worker(
         task_definition_name="nothing",

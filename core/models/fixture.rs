@@ -23,7 +23,7 @@ pub(super) struct Fixture {
 impl Fixture {
     pub(super) fn new() -> Fixture {
         let recorder = Arc::new(Recorder::in_memory(FamilyOptions::default().window(2).buckets(&[]).into()));
-        let segment = recorder.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
+        let segment = recorder.segments.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
         Fixture { recorder, segment }
     }
 

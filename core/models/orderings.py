@@ -50,11 +50,11 @@ NOT_MODELLED = {
     # The end of the process: one flag that a thread sets when it has written everything.
     "at_exit.rs",
     # Lets one thread create a segment; the pointer to the segment orders its content.
-    "observe/maker.rs",
+    "observe/process_segments/maker.rs",
     # Leaving a segment: copies are compared until nothing changes, so a store that becomes visible
     # late is copied late. core/tests/recovery.rs checks that no observation recorded meanwhile is
     # lost.
-    "observe/recovery/thread.rs",
+    "observe/process_segments/recovery_thread.rs",
     "observe/recovery/turn.rs",
     "segment/copy.rs",
     "sys/fork.rs",
@@ -104,15 +104,15 @@ ORDERINGS = [
     Ordering(
         "grow",
         "ring/writer.rs",
-        "self.lane.chunks.store(place + 1, Ordering::Release);",
-        "self.lane.chunks.store(place + 1, Ordering::Relaxed);",
+        "self.lane.chunks.store(index + 1, Ordering::Release);",
+        "self.lane.chunks.store(index + 1, Ordering::Relaxed);",
         FULL_RING,
     ),
     Ordering(
         "look",
         "segment/source.rs",
-        ("            *word = place.load(Ordering::Relaxed);\n        }\n        fence(Ordering::Acquire);"),
-        ("            *word = place.load(Ordering::Relaxed);\n        }"),
+        ("            *word = source.load(Ordering::Relaxed);\n        }\n        fence(Ordering::Acquire);"),
+        ("            *word = source.load(Ordering::Relaxed);\n        }"),
         "a_full_ring_is_read_with_concurrent_writer",
     ),
     Ordering(
@@ -159,7 +159,7 @@ ORDERINGS = [
     ),
     Ordering(
         "described",
-        "observe/series.rs",
+        "observe/family_definition.rs",
         "self.0.store(pack(segment.ordinal, line.get()), Ordering::Release);",
         "self.0.store(pack(segment.ordinal, line.get()), Ordering::Relaxed);",
         "two_threads_link_their_blocks",
@@ -174,15 +174,15 @@ ORDERINGS = [
     Ordering(
         "shared",
         "observe/gauge.rs",
-        "let known = series.shared.load(Ordering::Acquire);",
-        "let known = series.shared.load(Ordering::Relaxed);",
+        "let previous = series.shared.load(Ordering::Acquire);",
+        "let previous = series.shared.load(Ordering::Relaxed);",
         "two_threads_make_one_gauge",
     ),
     Ordering(
         "shared",
         "observe/gauge.rs",
-        "series.shared.compare_exchange(known, Some(new), Ordering::AcqRel)",
-        "series.shared.compare_exchange(known, Some(new), Ordering::Acquire)",
+        "series.shared.compare_exchange(previous, Some(new), Ordering::AcqRel)",
+        "series.shared.compare_exchange(previous, Some(new), Ordering::Acquire)",
         "two_threads_make_one_gauge",
     ),
     Ordering(
@@ -194,16 +194,16 @@ ORDERINGS = [
     ),
     Ordering(
         "ids",
-        "observe/series.rs",
-        "let known = FREE.load(Ordering::Acquire);",
-        "let known = FREE.load(Ordering::Relaxed);",
+        "observe/series_ids.rs",
+        "let existing = FREE.load(Ordering::Acquire);",
+        "let existing = FREE.load(Ordering::Relaxed);",
         "two_threads_make_two_gauges",
     ),
     Ordering(
         "ids",
-        "observe/series.rs",
-        "FREE.compare_exchange(known, Some(new), Ordering::AcqRel)",
-        "FREE.compare_exchange(known, Some(new), Ordering::Acquire)",
+        "observe/series_ids.rs",
+        "FREE.compare_exchange(existing, Some(new), Ordering::AcqRel)",
+        "FREE.compare_exchange(existing, Some(new), Ordering::Acquire)",
         "two_threads_make_two_gauges",
     ),
     Ordering(
@@ -230,8 +230,8 @@ ORDERINGS = [
     Ordering(
         "turn",
         "exemplar/writer.rs",
-        "place.store(word, Ordering::Release);",
-        "place.store(word, Ordering::Relaxed);",
+        "target.store(word, Ordering::Release);",
+        "target.store(word, Ordering::Relaxed);",
         EXEMPLARS,
     ),
     Ordering(
@@ -265,8 +265,8 @@ ORDERINGS = [
     Ordering(
         "recycle",
         "segment/writer/descriptors.rs",
-        "            place.store(word, Ordering::Release);",
-        "            place.store(word, Ordering::Relaxed);",
+        "            target.store(word, Ordering::Release);",
+        "            target.store(word, Ordering::Relaxed);",
         SERIES,
     ),
     Ordering(
@@ -278,7 +278,7 @@ ORDERINGS = [
     ),
     Ordering(
         "recycle",
-        "observe/lane.rs",
+        "observe/gauge_lane.rs",
         "head.fetch_update(Ordering::Release, Ordering::Acquire, unless_moved);",
         "head.fetch_update(Ordering::Relaxed, Ordering::Acquire, unless_moved);",
         SERIES,
@@ -434,31 +434,31 @@ LEFT_OUT = [
         LEAVE,
     ),
     LeftOut(
-        "observe/lane.rs",
+        "observe/gauge_lane.rs",
         "head.fetch_update(Ordering::Release, Ordering::Acquire, unless_moved);",
         "Acquire",
         LEAVE,
     ),
     LeftOut(
-        "observe/lane.rs",
+        "observe/gauge_lane.rs",
         "self.next.store(Some(to), Ordering::Release);",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/lane.rs",
+        "observe/gauge_lane.rs",
         "head.compare_exchange(state, MOVED, Ordering::AcqRel, Ordering::Relaxed)",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/lane.rs",
+        "observe/gauge_lane.rs",
         "self.next.load(Ordering::Acquire)?;",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/lane.rs",
+        "observe/gauge_lane.rs",
         "compare_exchange(AWAITED, carried, Ordering::Release, Ordering::Relaxed)",
         "",
         LEAVE,
@@ -582,7 +582,7 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/gauge.rs",
-        "series.shared.compare_exchange(known, Some(new), Ordering::AcqRel)",
+        "series.shared.compare_exchange(previous, Some(new), Ordering::AcqRel)",
         "Acquire",
         IN,
     ),
@@ -611,14 +611,14 @@ LEFT_OUT = [
         "the last handle is gone: its `Arc` orders all that was done through others",
     ),
     LeftOut(
-        "observe/series.rs",
-        "FREE.compare_exchange(known, Some(new), Ordering::AcqRel)",
+        "observe/series_ids.rs",
+        "FREE.compare_exchange(existing, Some(new), Ordering::AcqRel)",
         "Acquire",
         IN,
     ),
     LeftOut(
-        "observe/series.rs",
-        "let known = self.0.load(Ordering::Acquire);",
+        "observe/family_definition.rs",
+        "let written = self.0.load(Ordering::Acquire);",
         "",
         "the fence of *end* stands between it and the lane's publication",
     ),
@@ -685,7 +685,7 @@ LEFT_OUT = [
     LeftOut(
         "segment/mapping.rs", "self.parts.iter().map_while(|part| part.load(Ordering::Acquire))", "", PARTS
     ),
-    LeftOut("segment/mapping.rs", "place.compare_exchange(None, Some(part), Ordering::AcqRel)", "", PARTS),
+    LeftOut("segment/mapping.rs", "entry.compare_exchange(None, Some(part), Ordering::AcqRel)", "", PARTS),
     LeftOut("segment/mapping.rs", "let begin = self.reserved.load(Ordering::Acquire);", "", PARTS),
     LeftOut("segment/mapping.rs", "self.reserved.fetch_max(had, Ordering::Release);", "", PARTS),
     LeftOut("segment/mapping.rs", "self.committed.fetch_max(end, Ordering::Release);", "", PARTS),

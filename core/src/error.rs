@@ -96,9 +96,14 @@ impl fmt::Display for Error {
             ),
             Error::Option { option, reason } => write!(f, "invalid option {option}: {reason}"),
             Error::LabelCount { name, expected, given } => {
-                write!(f, "the family {name:?} has {expected} labels, but {given} values were given")
+                write!(
+                    f,
+                    "the family {name:?} has {expected} labels, but {given} values were given; give one value for each label, in their order"
+                )
             }
-            Error::Io { path, action, source } => write!(f, "cannot {action} {}: {source}", path.display()),
+            Error::Io { path, action, source } => {
+                write!(f, "cannot {action} {}: {source}{}", path.display(), remedy(source))
+            }
             Error::SurfaceConflict => f.write_str(
                 "the canonical surface cannot share an exposition with legacy or documented, because \
                  families of one name would have two types; make them two scrape jobs, one with \
@@ -111,11 +116,54 @@ impl fmt::Display for Error {
     }
 }
 
+/// Returns the remedy of an error of the system. Errors with a text of this crate have it in that text.
+fn remedy(source: &io::Error) -> &'static str {
+    if source.raw_os_error().is_none() {
+        return "";
+    }
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; give the user of this process access to it, or choose another directory"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "; choose a directory on a file system that can be written",
+        io::ErrorKind::NotADirectory => "; choose a path whose parts are directories",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space",
+        io::ErrorKind::OutOfMemory => "; raise the memory limit of this process",
+        _ => "",
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Io { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, io};
+
+    use rustix::io::Errno;
+
+    use super::Error;
+
+    #[test]
+    fn io_error_has_the_path_the_cause_and_the_remedy() {
+        for (errno, remedy) in [
+            (Errno::ACCESS, "; give the user of this process access to it"),
+            (Errno::ROFS, "; choose a directory on a file system that can be written"),
+            (Errno::NOTDIR, "; choose a path whose parts are directories"),
+            (Errno::NOSPC, "; free some space"),
+        ] {
+            let error = Error::io("/a", "use", errno);
+            let expected = format!("cannot use /a: {}{remedy}", io::Error::from(errno));
+            assert!(error.to_string().starts_with(&expected), "{error}");
+            assert!(error.source().is_some());
+        }
+        let own = Error::io("/a", "use", io::Error::other("it is a link; remove it"));
+        assert_eq!(own.to_string(), "cannot use /a: it is a link; remove it");
     }
 }

@@ -65,6 +65,10 @@
     allow(dead_code, unreachable_pub, reason = "each half uses a part of what both share")
 )]
 #![cfg_attr(
+    not(all(feature = "record", feature = "read")),
+    allow(rustdoc::broken_intra_doc_links, reason = "the published documentation has all features")
+)]
+#![cfg_attr(
     ictus_loom,
     allow(
         dead_code,

@@ -8,8 +8,12 @@ use std::{collections::HashSet, io};
 use crate::{
     directory::Directory,
     error::{Error, Result},
-    format::{descriptor::FamilyDescriptor, error::SegmentError},
-    observe::{Family, MetricHandle, Recorder},
+    format::{
+        descriptor::FamilyDescriptor,
+        error::SegmentError,
+        limits::{MAX_VALUE, cut},
+    },
+    observe::{Family, FamilyIndex, MetricHandle, Recorder},
     policy::series_limit::OVERFLOW,
     reader::{
         overflowed::Overflowed,
@@ -61,21 +65,27 @@ impl<M: MetricHandle> Family<M> {
     /// [`Error::Io`] if the directory's totals cannot be read or written, or if another process
     /// holds the lock. In that case the observations of ended processes stay.
     pub fn remove(&self, values: &[&str]) -> Result<bool> {
-        if !values.is_empty() && values.iter().all(|&value| value == OVERFLOW) {
-            return Ok(false);
-        }
-        let (recorder, family) = (self.recorder(), self.descriptor());
-        let stored = self.stored_values(values);
-        let overflowed = note_overflowed(recorder, family);
-        let is_over = overflowed.as_ref().is_ok_and(|overflowed| overflowed.contains(&stored));
-        let own = !is_over && self.remove_own(values)?;
-        overflowed?;
-        recorder.refresh_copies();
-        let dead = in_directory(recorder, |directory| {
-            retire::drop_series(directory, family, &|series| *series == stored)
-        })?;
-        Ok(own || dead > 0)
+        self.sorted(values, |values| remove_series(self.recorder(), self.index(), values))
     }
+}
+
+/// Removes a series from this process and from what ended processes left. `values` are in the order
+/// of the sorted label names.
+pub(crate) fn remove_series(recorder: &Recorder, index: &FamilyIndex, values: &[&str]) -> Result<bool> {
+    if !values.is_empty() && values.iter().all(|&value| value == OVERFLOW) {
+        return Ok(false);
+    }
+    let family = index.descriptor();
+    let stored: Vec<String> = values.iter().map(|&value| cut(value, MAX_VALUE).to_owned()).collect();
+    let overflowed = note_overflowed(recorder, family);
+    let is_over = overflowed.as_ref().is_ok_and(|overflowed| overflowed.contains(&stored));
+    let own = !is_over && index.remove(values)?;
+    overflowed?;
+    recorder.refresh_copies();
+    let dead = in_directory(recorder, |directory| {
+        retire::drop_series(directory, family, &|series| *series == stored)
+    })?;
+    Ok(own || dead > 0)
 }
 
 /// Records in the directory which series are in a family's overflow series, before a series of the
@@ -96,13 +106,26 @@ pub(crate) fn own_overflowed(
     noted.iter().filter(|(segment, _)| own.contains(segment)).map(|(_, values)| values.clone()).collect()
 }
 
+/// Drops expired series of a family from the data of ended processes, unless another process holds
+/// the directory's lock.
+pub(crate) fn forget_expired(
+    recorder: &Recorder,
+    family: &FamilyDescriptor,
+    gone: &dyn Fn(&[String]) -> bool,
+) {
+    let forget = |directory: &Directory| retire::try_forget(directory, &mut |_| None, family, gone);
+    if let Err(error) = in_directory(recorder, forget) {
+        log::debug!("expired series of {} stay in the totals: {error}", family.name);
+    }
+}
+
 /// Changes the data of ended processes. Returns the default if there is no directory.
 fn in_directory<T: Default>(
     recorder: &Recorder,
     change: impl FnOnce(&Directory) -> std::result::Result<T, SegmentError>,
 ) -> Result<T> {
-    let Some(place) = recorder.place() else { return Ok(T::default()) };
-    let changed = match place.open() {
+    let Some(metrics_path) = recorder.metrics_path() else { return Ok(T::default()) };
+    let changed = match metrics_path.open() {
         Ok(None) => Ok(T::default()),
         Ok(Some(directory)) => change(&directory).map_err(|error| match error {
             SegmentError::Io(error) => error,
@@ -110,15 +133,20 @@ fn in_directory<T: Default>(
         }),
         Err(error) => Err(error),
     };
-    changed.map_err(|error| Error::io(place.path(), "forget a removed series in", error))
+    changed.map_err(|error| Error::io(metrics_path.path(), "forget a removed series in", error))
 }
 
 /// Retires the segments of ended processes if no other process seems to do it. Short-lived jobs
 /// whose directory has no reader must not fill the disk.
 pub(crate) fn retire_if_crowded(recorder: &Recorder) {
-    let Some(Ok(Some(directory))) = recorder.place().map(|place| place.open()) else { return };
+    let Some(Ok(Some(directory))) = recorder.metrics_path().map(|metrics_path| metrics_path.open()) else {
+        return;
+    };
     let is_crowded = directory.segments().is_ok_and(|segments| segments.len() >= RETIRE_THRESHOLD);
     if is_crowded && let Err(error) = retire(&directory, &mut |_| None) {
-        log::debug!("segments of dead processes stay in {}: {error}", directory.place().path().display());
+        log::debug!(
+            "segments of dead processes stay in {}: {error}",
+            directory.metrics_path().path().display()
+        );
     }
 }

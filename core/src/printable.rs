@@ -22,12 +22,21 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Escapes as [`printable`] does, but keeps line feeds and tabs, and truncates nothing.
+///
+/// ```
+/// assert_eq!(ictus::printable_lines("first\n\tsecond\x07"), "first\n\tsecond\\u{7}");
+/// ```
 #[must_use]
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     clean(text, true)
 }
 
 /// A message that is displayed as [`printable`] escapes it.
+///
+/// ```
+/// let error = std::io::Error::other("no file \x1b[2J");
+/// assert_eq!(ictus::Printable(error).to_string(), "no file \\u{1b}[2J");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<T>(pub T);
 

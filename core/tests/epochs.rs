@@ -177,6 +177,48 @@ fn clock_that_starts_in_the_past_does_not_freeze_windows() {
     );
 }
 
+/// Within a boot, places and definitions follow the order of events, also if the wall clock is set
+/// back between the starts of two processes.
+#[test]
+#[cfg_attr(ictus_portable, ignore = "only Linux names a boot without the wall clock")]
+fn series_keep_their_places_if_the_wall_clock_is_set_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let Some(mut child) = start("a_limited_recorder", path, &["faketime", "-f", "+3h"]) else { return };
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    while line.trim() != "recorded" {
+        line.clear();
+        assert!(output.read_line(&mut line).unwrap() > 0);
+    }
+    let mut reader = Reader::new(path);
+    let mut shown = || {
+        let snapshot = reader.snapshot().unwrap();
+        let family = snapshot.family("requests").unwrap();
+        (family.help.clone(), family.get(&["first"]).cloned(), family.get(&[ictus::OVERFLOW]).cloned())
+    };
+    assert_eq!(shown(), ("Old.".to_owned(), Some(Value::Counter(1.0)), None));
+    let registry = Registry::open_with(path, FamilyOptions::default().max_series(1)).unwrap();
+    let requests = registry.counter("requests", "New.", &["queue"]).unwrap();
+    requests.labels(&["second"]).unwrap().inc();
+    let one = Some(Value::Counter(1.0));
+    assert_eq!(shown(), ("New.".to_owned(), one.clone(), one));
+    // Its input ends.
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
+/// Runs in a started process: records one series, which is the limit, and waits.
+#[test]
+fn a_limited_recorder() {
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let registry = Registry::open_with(&directory, FamilyOptions::default().max_series(1)).unwrap();
+    let requests = registry.counter("requests", "Old.", &["queue"]).unwrap();
+    requests.labels(&["first"]).unwrap().inc();
+    io::stdout().write_all(b"\nrecorded\n").unwrap();
+    let _ = io::stdin().read_line(&mut String::new());
+}
+
 /// Runs a test of this file in a separate process. Returns none if the system has no such command,
 /// or forbids it.
 fn start(test: &str, directory: &Path, wrap: &[&str]) -> Option<Child> {

@@ -298,7 +298,9 @@ fn overflow_series_is_the_sum_over_all_processes() {
 /// The overflow series does not expire, because no caller created it.
 #[test]
 fn overflow_series_does_not_expire() {
-    let options = FamilyOptions::default().max_series(2).expire_after(Duration::from_millis(50));
+    // Long enough that no series expires before the first snapshot, also on a busy machine.
+    const IDLE: Duration = Duration::from_millis(500);
+    let options = FamilyOptions::default().max_series(2).expire_after(IDLE);
     for processes in [1, 3] {
         let directory = tempfile::tempdir().unwrap();
         let registries: Vec<_> =
@@ -310,7 +312,7 @@ fn overflow_series_does_not_expire() {
         }
         let mut reader = Reader::new(directory.path());
         assert_eq!(reader.snapshot().unwrap().family("jobs").unwrap().series.len(), 3);
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(IDLE + IDLE / 4);
         let snapshot = reader.snapshot().unwrap();
         let jobs = snapshot.family("jobs").unwrap();
         let over = (5 * processes - 2) as f64;

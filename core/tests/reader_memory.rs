@@ -93,8 +93,23 @@ fn memory_of_a_series_is_bounded() {
     let Allocated { retained, peak } = memory(1_000);
     let [retained, peak] = [retained, peak].map(|bytes| bytes / SERIES as isize);
     println!("{retained} bytes a series, {peak} at the peak");
-    assert!(retained < 45_000, "{retained} bytes a series");
-    assert!(peak < 105_000, "{peak} bytes a series at the peak");
+    assert!(retained < 36_000, "{retained} bytes a series");
+    assert!(peak < 72_000, "{peak} bytes a series at the peak");
+}
+
+/// A first scrape reads all observations of all lanes, before it knows which of them are the newest.
+#[test]
+fn memory_of_a_first_scrape_is_bounded() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut fleet = Fleet { directory: parent.path(), window: 1_000, processes: VecDeque::new(), random: 1 };
+    (0..PROCESSES).for_each(|_| fleet.replace());
+    // As many observations as a window has, and few more.
+    (0..8).for_each(|_| fleet.record());
+    let (mut reader, mut last) = (Reader::new(parent.path()), Snapshot::default());
+    let Allocated { retained, peak } = allocated(|| scrape(&mut reader, &mut last));
+    let [retained, peak] = [retained, peak].map(|bytes| bytes / SERIES as isize);
+    println!("{retained} bytes a series after a first scrape, {peak} at the peak");
+    assert!(peak < 40_000, "{peak} bytes a series at the peak");
 }
 
 /// With short windows, nearly all memory is that of lanes.
@@ -103,5 +118,5 @@ fn memory_of_a_lane_is_bounded() {
     let Allocated { retained, .. } = memory(2);
     let retained = retained / (SERIES * PROCESSES) as isize;
     println!("{retained} bytes a lane");
-    assert!(retained < 2_700, "{retained} bytes a lane");
+    assert!(retained < 1_650, "{retained} bytes a lane");
 }

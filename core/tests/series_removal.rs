@@ -602,7 +602,7 @@ fn overflow_series_does_not_decrease_when_a_slot_becomes_free() {
     assert_eq!(counts(), [0.0, 0.0, 5.0, 121.0]);
 }
 
-/// The record of a contribution stays in force when all other processes and their families are gone.
+/// The record of a contribution stays in force when all other processes have ended and their families are removed.
 #[test]
 fn overflow_series_does_not_decrease_when_the_other_process_ends() {
     let directory = tempfile::tempdir().unwrap();

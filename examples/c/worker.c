@@ -1,6 +1,6 @@
 /*
- * What an SDK of a workflow engine does with Ictus: threads that poll for tasks and run them, and an endpoint
- * for Prometheus that shows how long that takes.
+ * An example of an SDK of a workflow engine with Ictus: threads that poll for tasks and run them, and
+ * an endpoint for Prometheus that shows their durations.
  *
  *     worker DIRECTORY [SECONDS]
  *
@@ -29,7 +29,7 @@ static ictus_str str(const char *text)
     return string;
 }
 
-/* Setting up can fail, and says why. Recording needs no check: what cannot be recorded is counted. */
+/* Setting up can fail, with a cause. Recording needs no check: rejected observations are counted. */
 static void need(ictus_status status, const char *what)
 {
     if (status != ICTUS_STATUS_OK) {
@@ -52,9 +52,9 @@ static ictus_timer *timer(const ictus_registry *registry, const char *name, cons
 {
     const ictus_str labels[] = {str("task_type"), str("status")};
     const ictus_str values[] = {str("resize_image"), str(status)};
-    ictus_timer *made = NULL;
-    need(ictus_timer_new(registry, str(name), str("Seconds."), labels, values, 2, &made), name);
-    return made;
+    ictus_timer *created = NULL;
+    need(ictus_timer_new(registry, str(name), str("Seconds."), labels, values, 2, &created), name);
+    return created;
 }
 
 static void nap(double seconds)

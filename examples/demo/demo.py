@@ -163,7 +163,7 @@ def run(kind: str, seconds: float, port: int, directory: Path) -> None:
             if not served.totals().polls:
                 raise
             screen.line("  stopped early")
-        before = served.totals().polls
+        previous = served.totals().polls
         samples, types = parse(fetch(endpoint))
         if not timers(samples):
             raise Failure(f"{endpoint} shows no timers")
@@ -172,11 +172,13 @@ def run(kind: str, seconds: float, port: int, directory: Path) -> None:
         # A poll is counted before it is sent: the last ones may still be in flight.
         polls = sum(sample.value for sample in samples if sample.name == "task_poll_total")
         wait_for(lambda: served.totals().polls >= polls, 5)
-        if not before <= polls <= served.totals().polls:
+        if not previous <= polls <= served.totals().polls:
             raise Failure(
-                f"task_poll_total is {polls:,.0f}, but the server received {before:,} polls until then"
+                f"task_poll_total is {polls:,.0f}, but the server received {previous:,} polls until then"
             )
-        screen.line(f"Polls counted by the workers: {polls:,.0f}; by the server a moment before: {before:,}.")
+        screen.line(
+            f"Polls counted by the workers: {polls:,.0f}; by the server a moment before: {previous:,}."
+        )
         screen.line(f"Read from {endpoint}, where any Prometheus can read while the workers run.")
 
 

@@ -98,11 +98,11 @@ def _right(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def show(screen: Screen, samples: list[Sample], types: dict[str, str]) -> None:
     """Prints the timers and the counters of an exposition."""
-    found = timers(samples)
-    names = {timer.name for timer in found}
+    timed = timers(samples)
+    names = {timer.name for timer in timed}
     hidden = sorted(name for name, shown in SAME_TIMER.items() if {name, shown} <= names)
     rows: dict[str, list[Row]] = {}
-    for timer in found:
+    for timer in timed:
         if timer.name not in hidden:
             cells = [duration(timer.quantiles.get(quantile, NOTHING)) for quantile in QUANTILES]
             cells += [number(timer.count), duration(timer.total)]

@@ -28,11 +28,11 @@ impl Unusable {
     /// Returns the reason why the directory cannot be read, if any. A directory without segments is
     /// readable.
     pub(crate) fn examine(directory: &Path) -> Option<Unusable> {
-        let found = match fs::metadata(directory) {
-            Ok(found) => found,
+        let metadata = match fs::metadata(directory) {
+            Ok(metadata) => metadata,
             Err(error) => return Some(Unusable::from_error(directory, error)),
         };
-        if !found.is_dir() {
+        if !metadata.is_dir() {
             return Some(Unusable::NotADirectory(directory.to_owned()));
         }
         if is_inner(directory) {
@@ -103,13 +103,13 @@ impl fmt::Display for Unusable {
             }
             Unusable::Denied(path) => {
                 write!(f, "cannot enter {}: permission denied", path.display())?;
-                let Ok(found) = fs::metadata(path) else { return Ok(()) };
-                let (owner, own) = (user(found.uid()), user(rustix::process::geteuid().as_raw()));
+                let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
+                let (owner, own) = (user(metadata.uid()), user(rustix::process::geteuid().as_raw()));
                 write!(
                     f,
                     "; it belongs to {owner} with mode {:04o}, and this process runs as {own}: run the command \
                      as the workers' user, or have the workers share the directory with a group",
-                    found.mode() & 0o7777
+                    metadata.mode() & 0o7777
                 )
             }
             Unusable::Other(path, error) => write!(f, "cannot read {}: {error}", path.display()),
@@ -136,14 +136,14 @@ mod tests {
 
     #[test]
     fn causes_are_distinct() {
-        let place = tempfile::tempdir().unwrap();
-        let (file, metrics) = (place.path().join("file"), place.path().join("metrics"));
+        let parent = tempfile::tempdir().unwrap();
+        let (file, metrics) = (parent.path().join("file"), parent.path().join("metrics"));
         fs::write(&file, "").unwrap();
         fs::create_dir_all(metrics.join("ictus")).unwrap();
         let said = |path: &std::path::Path| Unusable::examine(path).map(|why| why.to_string());
         assert_eq!(said(&metrics), None);
-        assert_eq!(said(place.path()), None);
-        assert!(said(&place.path().join("none")).unwrap().contains("none does not exist; give the metrics"));
+        assert_eq!(said(parent.path()), None);
+        assert!(said(&parent.path().join("none")).unwrap().contains("none does not exist; give the metrics"));
         assert!(said(&file).unwrap().contains("file is not a directory"));
         let below = said(&file.join("a/b")).unwrap();
         assert!(below.contains("/file is not a directory"), "{below}");

@@ -75,14 +75,14 @@ pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
     let text = source.text(source.view())?;
     let failed = |source| Error::Write { path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => {
+        Ok(metadata) if metadata.is_file() => {
             // If its time cannot be updated, the file is replaced.
             if touch(path, &text).is_ok_and(|same| same) {
                 return Ok(false);
             }
         }
         // The rename replaces the link, not its target.
-        Ok(found) if found.is_symlink() && is_replaceable(path) => {}
+        Ok(metadata) if metadata.is_symlink() && is_replaceable(path) => {}
         Ok(_) => return Err(Error::NotAFile { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
@@ -230,7 +230,22 @@ impl PeriodicWriter {
 
 /// A [`PeriodicWriter`] on its own thread; stops when dropped. In a forked child it does nothing:
 /// the writer continues in the parent.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ictus_exporter::{Source, file::{PeriodicWriter, WriterHandle}};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("jobs.prom");
+/// let source = Source::new(directory.path());
+/// let handle: WriterHandle = PeriodicWriter::new(source, &path, Duration::from_secs(10)).start()?;
+/// drop(handle);
+/// assert!(path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
+#[must_use = "the writer stops when this is dropped"]
 pub struct WriterHandle {
     generation: u32,
     shared: Arc<WriterState>,

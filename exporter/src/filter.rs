@@ -12,7 +12,22 @@ use ictus::surface::Exposition;
 /// A family is selected by its own name and by the names of its samples: a counter by `x` and
 /// `x_total`, a summary by `x`, `x_count` and `x_sum`, a histogram also by `x_bucket`. A family is
 /// shown completely or not at all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// ```
+/// use ictus::Registry;
+/// use ictus_exporter::{Filter, Query, Source};
+///
+/// let registry = Registry::new();
+/// registry.counter("jobs", "Jobs.", &[])?.labels(&[])?.inc();
+/// registry.counter("mails", "Mails.", &[])?.labels(&[])?.inc();
+/// let mut query = Query::default();
+/// query.filter = Filter::new(["jobs"]);
+/// let rendered = Source::from_registry(registry).render(&query)?;
+/// let text = String::from_utf8_lossy(rendered.bytes());
+/// assert!(text.contains("jobs_total 1.0") && !text.contains("mails"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// Empty if all families are shown.
     names: BTreeSet<String>,

@@ -23,6 +23,10 @@
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(all(feature = "command", feature = "otlp")),
+    allow(rustdoc::broken_intra_doc_links, reason = "the published documentation has all features")
+)]
 
 /// The programs of this page run as doc tests.
 #[cfg(doctest)]

@@ -20,7 +20,7 @@ pub(crate) fn percentiles(snapshot: &Snapshot) -> String {
             if let Value::Timer(timing) = &series.value
                 && timing.count > 0
             {
-                let histogram = timing.histogram(family);
+                let histogram = timing.to_histogram(family);
                 let scale = if family.unit == Unit::Seconds { 1e9 } else { 1.0 };
                 // Writing to a string cannot fail, here and below.
                 let _ = writeln!(out, "#[Series = {}]", name(family, &series.labels));

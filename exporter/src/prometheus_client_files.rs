@@ -79,18 +79,19 @@ fn listed(names: &BTreeSet<String>) -> String {
 /// Returns families that are not Conductor's, but not all if there are many. The SDK's own collector
 /// wrote the families under Conductor's names, which Ictus records now.
 fn names(directory: &Path) -> BTreeSet<String> {
-    let known = surface::shown_names();
-    let is_guest = |name: &String| !known.contains(name) && !known.contains(&format!("{name}_total"));
-    let mut found = BTreeSet::new();
-    let Ok(files) = multiprocess_files(directory) else { return found };
+    let ictus_names = surface::shown_names();
+    let is_guest =
+        |name: &String| !ictus_names.contains(name) && !ictus_names.contains(&format!("{name}_total"));
+    let mut user_names = BTreeSet::new();
+    let Ok(files) = multiprocess_files(directory) else { return user_names };
     for file in files {
         let entries = file.bytes.get(HEADER..).unwrap_or_default();
-        found.extend(families(&entries[..entries.len().min(MAX_BYTES)]).filter(is_guest));
-        if found.len() > MAX_NAMED {
+        user_names.extend(families(&entries[..entries.len().min(MAX_BYTES)]).filter(is_guest));
+        if user_names.len() > MAX_NAMED {
             break;
         }
     }
-    found
+    user_names
 }
 
 /// Returns the names of the families, one for each series, until the bytes are not an entry. An

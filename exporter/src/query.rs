@@ -17,7 +17,7 @@ use crate::filter::Filter;
 /// query.format = Format::OpenMetrics;
 /// # Ok::<(), ictus::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Query {
     /// The names and types under which series are shown.
@@ -34,7 +34,14 @@ pub struct Query {
 }
 
 /// The requested escaping of names with characters other than letters, digits, `_` and `:`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// ```
+/// use ictus_exporter::{Escaping, Format};
+///
+/// let content_type = Format::Text.content_type_with(Escaping::Utf8);
+/// assert_eq!(content_type, "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Escaping {
     /// Not specified by the client: an underscore replaces each other character.
@@ -47,7 +54,14 @@ pub enum Escaping {
 }
 
 /// A format of an exposition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// ```
+/// use ictus_exporter::Format;
+///
+/// assert_eq!(Format::default(), Format::Text);
+/// assert!(Format::OpenMetrics.content_type().starts_with("application/openmetrics-text"));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
     /// Prometheus text 0.0.4.

@@ -17,6 +17,18 @@ use crate::{
 const MIN_COMPRESSED_BYTES: usize = 1_024;
 
 /// An exposition in one format, shared by all requests with the same query.
+///
+/// ```
+/// use ictus_exporter::{Format, Query, Source};
+///
+/// let source = Source::from_fn(|_view| "up 1.0\n".to_owned());
+/// let rendered = source.render(&Query::default())?;
+/// assert_eq!(rendered.content_type(), Format::Text.content_type());
+/// assert_eq!(rendered.bytes(), "up 1.0\n");
+/// // Compression does not make a short text shorter.
+/// assert_eq!(rendered.gzipped(), None);
+/// # Ok::<(), ictus_exporter::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Rendered {
     format: Format,

@@ -11,6 +11,8 @@ use std::{
 
 use rustix::fs::{Mode, OFlags, open};
 
+use crate::error::Reason;
+
 /// Maximum size, which exceeds that of any bundle of certificates.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -25,25 +27,35 @@ pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 /// Reads a regular file. Errors do not quote its content.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Reason> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = open(path, flags, Mode::empty()).map_err(|error| io::Error::from(error).to_string())?;
+    let file = open(path, flags, Mode::empty()).map_err(|error| unreadable(error.into()))?;
     let file = File::from(file);
-    let data = file.metadata().map_err(|error| error.to_string())?;
+    let data = file.metadata().map_err(unreadable)?;
     if !data.is_file() {
-        return Err("it is not a regular file".to_owned());
+        return Err("it is not a regular file; give the path of a regular file".into());
     }
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("it has more than {MAX_BYTES} bytes"));
+        return Err(format!("it has more than {MAX_BYTES} bytes; check that the path is right").into());
     }
     Ok(bytes)
 }
 
 /// Reads a regular file as text.
-pub(crate) fn read_text(path: &Path) -> Result<String, String> {
-    String::from_utf8(read(path)?).map_err(|_| "it is not UTF-8".to_owned())
+pub(crate) fn read_text(path: &Path) -> Result<String, Reason> {
+    String::from_utf8(read(path)?).map_err(|_| "it is not UTF-8; save it as UTF-8".into())
+}
+
+/// Returns the reason of a file that the system does not let this process read.
+fn unreadable(error: io::Error) -> Reason {
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "; create the file, or correct its path",
+        io::ErrorKind::PermissionDenied => "; make the file readable for the user of this process",
+        _ => "",
+    };
+    Reason::from_system(error, remedy)
 }
 
 /// Logs a warning if every user can read the file.
@@ -74,7 +86,7 @@ mod tests {
         mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let start = Instant::now();
         for path in [fifo.as_path(), folder.path(), "/dev/zero".as_ref(), "/dev/null".as_ref()] {
-            assert!(read(path).unwrap_err().contains("not a regular file"), "{}", path.display());
+            assert!(read(path).unwrap_err().to_string().contains("not a regular file"), "{}", path.display());
         }
         assert!(start.elapsed() < Duration::from_secs(5));
     }
@@ -84,14 +96,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("large");
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
-        assert!(read(&path).unwrap_err().contains(&MAX_BYTES.to_string()));
+        assert!(read(&path).unwrap_err().to_string().contains(&MAX_BYTES.to_string()));
         fs::write(&path, b"bearer s3cret\xff").unwrap();
-        assert!(!read_text(&path).unwrap_err().contains("s3cret"));
+        assert!(!read_text(&path).unwrap_err().to_string().contains("s3cret"));
         fs::write(&path, "text").unwrap();
         assert_eq!(read_text(&path).unwrap(), "text");
-        let before = stamp(&path).unwrap();
+        let previous = stamp(&path).unwrap();
         fs::write(&path, "texts").unwrap();
-        assert_ne!(stamp(&path), Some(before));
+        assert_ne!(stamp(&path), Some(previous));
         fs::remove_file(&path).unwrap();
         assert_eq!(stamp(&path), None);
     }

@@ -6,6 +6,26 @@ use std::{
 };
 
 /// A flag that ends a [`file::PeriodicWriter`](crate::file::PeriodicWriter); clones share it.
+///
+/// ```
+/// use std::{thread, time::Duration};
+///
+/// use ictus_exporter::{ShutdownFlag, Source, file::PeriodicWriter};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("jobs.prom");
+/// let writer = PeriodicWriter::new(Source::new(directory.path()), &path, Duration::from_secs(10));
+/// let stop = ShutdownFlag::new();
+/// let writing = thread::spawn({
+///     let stop = stop.clone();
+///     move || writer.run(&stop)
+/// });
+/// // The file is written once more at the end.
+/// stop.set();
+/// writing.join().expect("the writer does not panic");
+/// assert!(path.exists());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ShutdownFlag {
     shared: Arc<(Mutex<bool>, Condvar)>,

@@ -128,8 +128,8 @@ fn surface_conflict_and_used_port_are_reported() {
     let (code, said) = check(directory.path(), &["--surface", "legacy,canonical"]);
     assert_eq!(code, 10, "{said}");
     assert!(said.contains("canonical"), "{said}");
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (code, said) = check(directory.path(), &["--listen", &taken.local_addr().unwrap().to_string()]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, said) = check(directory.path(), &["--listen", &listener.local_addr().unwrap().to_string()]);
     assert_eq!(code, 11, "{said}");
     assert!(said.contains("another process listens there"), "{said}");
 }

@@ -40,13 +40,13 @@ fn rows(page: &str, start: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn texts(folder: &Path, found: &mut Vec<String>) {
+fn texts(folder: &Path, contents: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
         if path.is_dir() {
-            texts(&path, found);
+            texts(&path, contents);
         } else if let Ok(text) = fs::read_to_string(&path) {
-            found.push(text);
+            contents.push(text);
         }
     }
 }
@@ -77,7 +77,7 @@ fn every_option_of_the_command_is_described_with_its_default() {
         let rows = rows(&page(), "| `").into_iter().filter(|row| row[0].split(", ").any(|one| one == action));
         described.extend(rows.map(|row| (action, row[1].clone(), row[2].clone())));
     }
-    let mut known = BTreeSet::new();
+    let mut options = BTreeSet::new();
     for action in ACTIONS {
         let (_, help, _) = outcome(&ictus().args([action, "--help"]).output().unwrap());
         let mut lines = help.lines().peekable();
@@ -91,13 +91,13 @@ fn every_option_of_the_command_is_described_with_its_default() {
                 text.push_str(next.trim());
             }
             let default = text.split_once("[default: ").map(|(_, rest)| rest.split(']').next().unwrap());
-            known.insert((action, format!("--{name}"), default.unwrap_or_default().to_owned()));
+            options.insert((action, format!("--{name}"), default.unwrap_or_default().to_owned()));
         }
     }
-    for (action, option, default) in &known {
+    for (action, option, default) in &options {
         let row = described.iter().find(|row| (row.0, &row.1) == (*action, option));
         let (.., shown) = row.unwrap_or_else(|| panic!("{action} {option} is not described"));
         assert!(default.is_empty() || shown == default, "{action} {option}: {default:?}, and not {shown:?}");
     }
-    assert_eq!(described.len(), known.len(), "{described:#?} {known:#?}");
+    assert_eq!(described.len(), options.len(), "{described:#?} {options:#?}");
 }

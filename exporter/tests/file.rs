@@ -55,13 +55,13 @@ fn unchanged_text_is_touched_and_not_rewritten() {
     let path = directory.path().join("metrics.prom");
     let source = constant("up 1.0\n");
     assert!(file::write_once(&source, &path).unwrap());
-    let before = fs::metadata(&path).unwrap();
+    let previous = fs::metadata(&path).unwrap();
     let age = || path.metadata().unwrap().modified().unwrap().elapsed().unwrap_or_default();
     let hour = Duration::from_secs(3_600);
     let make_old = || fs::File::open(&path).unwrap().set_modified(SystemTime::now() - 2 * hour).unwrap();
     make_old();
     assert!(!file::write_once(&source, &path).unwrap());
-    assert_eq!(before.ino(), fs::metadata(&path).unwrap().ino());
+    assert_eq!(previous.ino(), fs::metadata(&path).unwrap().ino());
     assert!(age() < hour);
     // If the source cannot be read, the text may be outdated, so the file's time stays old.
     make_old();

@@ -124,8 +124,8 @@ fn invalid_view_is_a_client_error() {
 
 #[test]
 fn error_of_a_used_port_names_its_remedy() {
-    let taken = TcpListener::bind(loopback()).unwrap();
-    let address = taken.local_addr().unwrap();
+    let listener = TcpListener::bind(loopback()).unwrap();
+    let address = listener.local_addr().unwrap();
     let error = Server::start(Source::from_fn(|_| String::new()), address.into()).unwrap_err();
     assert!(matches!(error, Error::Bind { .. }), "{error:?}");
     let text = error.to_string();
@@ -204,11 +204,11 @@ fn slow_snapshot_blocks_no_accept() {
 #[test]
 fn concurrent_scrapes_share_snapshots() {
     const SCRAPERS: usize = 20;
-    let taken = Arc::new(AtomicUsize::new(0));
+    let snapshots = Arc::new(AtomicUsize::new(0));
     let source = Source::from_fn(|_| TEXT.to_owned()).with_extra(Arc::new({
-        let taken = taken.clone();
+        let snapshots = snapshots.clone();
         move || {
-            taken.fetch_add(1, Ordering::SeqCst);
+            snapshots.fetch_add(1, Ordering::SeqCst);
             thread::sleep(Duration::from_millis(100));
             Arc::default()
         }
@@ -230,8 +230,8 @@ fn concurrent_scrapes_share_snapshots() {
     }
     // One snapshot for the first scrape, one for all scrapes that arrived meanwhile, and one or two
     // for late scrapes on a busy machine.
-    let taken = taken.load(Ordering::SeqCst);
-    assert!(taken <= 4, "{taken} snapshots for {SCRAPERS} scrapes");
+    let snapshots = snapshots.load(Ordering::SeqCst);
+    assert!(snapshots <= 4, "{snapshots} snapshots for {SCRAPERS} scrapes");
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn serve(source: Source) -> Server {
 /// Returns the families of another library: a counter and a gauge.
 fn others() -> Extra {
     let family = |name, help, shown_type, sample: &str| {
-        ShownFamily::foreign(name, help, shown_type, [(sample.to_owned(), Vec::new(), 1.0)]).unwrap()
+        ShownFamily::external(name, help, shown_type, [(sample.to_owned(), Vec::new(), 1.0)]).unwrap()
     };
     let all: Arc<[_]> = Arc::new([
         family("up", "Whether.", ShownType::Gauge, "up"),
@@ -398,10 +398,10 @@ fn concurrent_scrapes_share_their_text() {
     })));
     let address = tcp(&server);
     let barrier = Arc::new(Barrier::new(SCRAPERS));
-    let scrapers = (0..SCRAPERS).map(|place| {
+    let scrapers = (0..SCRAPERS).map(|index| {
         let barrier = barrier.clone();
         thread::spawn(move || {
-            let encoding = ["Accept-Encoding: gzip", "Accept-Encoding: identity"][place % 2];
+            let encoding = ["Accept-Encoding: gzip", "Accept-Encoding: identity"][index % 2];
             barrier.wait();
             ask_with(address, "GET", "/metrics", &[encoding])
         })
@@ -432,14 +432,14 @@ fn dotted() -> Extra {
         sample("_sum", None, 3.0),
     ];
     let histogram =
-        ShownFamily::foreign("http.duration", "Says \"so\".", ShownType::Histogram, samples).unwrap();
+        ShownFamily::external("http.duration", "Says \"so\".", ShownType::Histogram, samples).unwrap();
     let sample = ("tempé \"in\"".to_owned(), Vec::new(), 20.0);
-    let gauge = ShownFamily::foreign("tempé \"in\"", "", ShownType::Gauge, [sample]).unwrap();
+    let gauge = ShownFamily::external("tempé \"in\"", "", ShownType::Gauge, [sample]).unwrap();
     // The same name once it is escaped.
     let sample = ("http_level".to_owned(), Vec::new(), 1.0);
-    let plain = ShownFamily::foreign("http_level", "", ShownType::Gauge, [sample]).unwrap();
+    let plain = ShownFamily::external("http_level", "", ShownType::Gauge, [sample]).unwrap();
     let sample = ("http.level".to_owned(), Vec::new(), 2.0);
-    let level = ShownFamily::foreign("http.level", "", ShownType::Gauge, [sample]).unwrap();
+    let level = ShownFamily::external("http.level", "", ShownType::Gauge, [sample]).unwrap();
     let all: Arc<[ShownFamily]> = Arc::from([histogram, gauge, plain, level]);
     Arc::new(move || all.clone())
 }
@@ -512,9 +512,9 @@ fn recorded_utf8_names_are_escaped_or_quoted_as_requested() {
         let answer = ask_with(tcp(&server), "GET", target, &[&format!("Accept: {accept}")]);
         (answer.header("content-type").unwrap().to_owned(), without_own(&answer.body))
     };
-    let summary = |before: &str| {
+    let summary = |prefix: &str| {
         ["0.5", "0.75", "0.9", "0.95", "0.99"]
-            .map(|q| format!("{before}=\"GET\",quantile=\"{q}\"}} 0.5\n"))
+            .map(|q| format!("{prefix}=\"GET\",quantile=\"{q}\"}} 0.5\n"))
             .concat()
     };
     let escaped = format!(

@@ -37,6 +37,8 @@ fn a_browser_gets_the_page_and_its_files_under_a_strict_policy() {
     let small = ask_with(tcp(&server), "GET", "/page/uPlot.iife.min.js", &["Accept-Encoding: gzip"]);
     assert_eq!(small.header("content-encoding"), Some("gzip"));
     assert!(small.bytes.len() < 30_000);
+    let plain = get(tcp(&server), "/page/uPlot.iife.min.js");
+    assert_eq!(plain.body, include_str!("../page/vendor/uPlot.iife.min.js"));
     // Other clients still get `OK`, as always.
     assert_eq!(get(tcp(&server), "/").body, "OK");
     assert_eq!(get(tcp(&server), "/page/nothing.js").status, 404);
@@ -114,8 +116,8 @@ fn a_window_is_found_by_the_labels_of_its_series() {
     }
     registry.counter("mails", "", &[]).unwrap().labels(&[]).unwrap().inc();
     let server = serve(&registry);
-    let found = json(&server, "/window.json?origin=user&name=job_seconds&label=a+b&label=%C3%BC%26&more=1");
-    assert_eq!(found, serde_json::json!({ "count": 3, "values": [0.25, 3.0, 0.5] }));
+    let window = json(&server, "/window.json?origin=user&name=job_seconds&label=a+b&label=%C3%BC%26&more=1");
+    assert_eq!(window, serde_json::json!({ "count": 3, "values": [0.25, 3.0, 0.5] }));
     for query in [
         "",
         "?origin=user&name=job_seconds",

@@ -40,9 +40,9 @@ fn large(directory: &Path) -> Registry {
 /// end, a client of the last kind gets its complete response.
 fn attached_clients_delay_nobody<S: Read + Write>(registry: &Registry, connect: impl Fn() -> S) {
     let mut attached: Vec<S> = (0..CLIENTS)
-        .map(|place| {
+        .map(|index| {
             let mut stream = connect();
-            let said: &[u8] = match place % 3 {
+            let said: &[u8] = match index % 3 {
                 0 => b"",
                 1 => b"GET /metrics HTTP/1.1\r\nHost:",
                 _ => b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",

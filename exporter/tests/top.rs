@@ -128,10 +128,10 @@ fn keys_sort_filter_pause_and_end_top() {
     terminal.until("a new series", |screen| screen.contains("late_seconds"));
     terminal.press(&["p"]);
     terminal.until("a pause", |screen| screen.contains("PAUSED"));
-    let before = terminal.screen();
+    let previous = terminal.screen();
     (0..77).for_each(|_| late.observe(1.0));
     thread::sleep(Duration::from_millis(500));
-    assert_eq!(terminal.screen(), before);
+    assert_eq!(terminal.screen(), previous);
     terminal.press(&["p"]);
     terminal.until("what was recorded meanwhile", |screen| screen.contains(" 78 "));
 
@@ -148,6 +148,31 @@ fn keys_sort_filter_pause_and_end_top() {
     terminal.press(&["q"]);
     let screen = terminal.until("the end", |screen| screen.contains("ended with 0"));
     assert!(!screen.contains("job="), "the shell's screen is back: {screen}");
+}
+
+#[test]
+fn help_is_read_on_a_small_terminal() {
+    if !has_tmux() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let _registry = recorded(directory.path());
+    let terminal = Terminal::sized(directory.path(), "--interval 0.2", (40, 10));
+    terminal.until("series", |screen| screen.contains("job=slow"));
+    terminal.press(&["?"]);
+    let screen = terminal.until("help", |screen| screen.contains("a row up, down; also"));
+    assert!(screen.contains("Esc close") && !screen.contains("Ctrl-C"), "{screen}");
+    terminal.press(&["Down"]);
+    terminal.until("the next line", |screen| !screen.contains("a row up, down; also"));
+    terminal.press(&["End"]);
+    terminal.until("the last key", |screen| in_order(screen, &["hide this", "q, Ctrl-C", "quit"]));
+    assert!(terminal.tmux(&["resize-window", "-x", "80", "-y", "24"]).status.success());
+    terminal.until("all keys", |screen| in_order(screen, &["a row up, down", "q, Ctrl-C  quit"]));
+    // As in a pager, the key that ends the command only closes the help.
+    terminal.press(&["q"]);
+    terminal.until("the list", |screen| screen.contains("P99▾") && !screen.contains("Ctrl-C"));
+    terminal.press(&["q"]);
+    terminal.until("the end", |screen| screen.contains("ended with 0"));
 }
 
 #[test]

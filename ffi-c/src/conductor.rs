@@ -161,8 +161,8 @@ pub extern "C" fn ictus_catalog_label_count(metric: c_int) -> usize {
 }
 
 fn definition(metric: c_int) -> Result<&'static Definition, ictus_status> {
-    let found = usize::try_from(metric).ok().and_then(|metric| catalog::ALL.get(metric));
-    found.ok_or(ictus_status::Option)
+    let definition = usize::try_from(metric).ok().and_then(|metric| catalog::ALL.get(metric));
+    definition.ok_or(ictus_status::Option)
 }
 
 #[cfg(test)]

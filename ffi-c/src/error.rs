@@ -20,8 +20,8 @@ struct Last {
 /// the string is empty. It ends with a NUL, which its length does not count.
 ///
 /// The library owns the string. It is valid until the thread's next failed call, or until
-/// the thread ends. Calls that return `ICTUS_STATUS_VALUE` do not change it, so that
-/// rejected values stay on the fast path.
+/// the thread ends. Calls that return `ICTUS_STATUS_VALUE` or `ICTUS_STATUS_TRACE_ID` do
+/// not change it, so that rejected values stay on the fast path.
 #[unsafe(no_mangle)]
 pub extern "C" fn ictus_error_text() -> ictus_str {
     let text = LAST.try_with(|last| {
@@ -53,7 +53,7 @@ pub(crate) fn keep(error: &dyn fmt::Display, status: ictus_status) -> ictus_stat
 /// Ends a failed call. If the call stored no text, the text of its status takes its place.
 #[cold]
 pub(crate) fn failed(status: ictus_status) {
-    if status == ictus_status::Value {
+    if matches!(status, ictus_status::Value | ictus_status::TraceId) {
         return;
     }
     let _ = LAST.try_with(|last| {

@@ -18,11 +18,13 @@ mod conductor;
 mod counter;
 mod error;
 mod exporter;
+mod family_options;
 mod gauge;
 mod guard;
 mod local_timer;
 mod log;
 mod registry;
+mod registry_options;
 mod render;
 mod snapshot;
 mod status;
@@ -36,10 +38,12 @@ pub use conductor::*;
 pub use counter::*;
 pub use error::ictus_error_text;
 pub use exporter::*;
+pub use family_options::*;
 pub use gauge::*;
 pub use local_timer::*;
 pub use log::*;
 pub use registry::*;
+pub use registry_options::*;
 pub use render::*;
 pub use snapshot::*;
 pub use status::*;
@@ -55,6 +59,8 @@ mod tests {
     #[test]
     fn objects_may_be_shared_between_threads() {
         fn shared<T: Send + Sync>() {}
+        shared::<ictus_family_options>();
+        shared::<ictus_registry_options>();
         shared::<ictus_registry>();
         shared::<ictus_counter>();
         shared::<ictus_gauge>();

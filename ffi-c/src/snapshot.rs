@@ -5,7 +5,7 @@ use ictus::{GivenLabels, Snapshot, snapshot::Value};
 use crate::{
     guard::guard,
     ictus_registry, ictus_status, ictus_str,
-    string::{array, borrow, give, strings, take_back},
+    string::{array, borrow, give, put, strings, take_back},
 };
 
 /// A snapshot: the values of every series at one moment, merged over all processes of the
@@ -166,18 +166,4 @@ unsafe fn find<'a>(
     // SAFETY: the caller guarantees it.
     let labels = unsafe { strings(labels, count) }?;
     snapshot.1.find(&snapshot.0, name, &labels).ok_or(ictus_status::Unknown)
-}
-
-/// Writes a value to an output of the caller.
-///
-/// # Safety
-///
-/// `out` is NULL or writable.
-unsafe fn put<T>(out: *mut T, value: T) -> Result<(), ictus_status> {
-    if out.is_null() {
-        return Err(ictus_status::Null);
-    }
-    // SAFETY: not NULL; the caller guarantees the rest.
-    unsafe { out.write(value) };
-    Ok(())
 }

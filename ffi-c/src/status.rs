@@ -34,13 +34,17 @@ pub enum ictus_status {
     Stopped = 9,
     /// A fault in Ictus itself. No damage is known; please report the fault.
     Internal = 10,
-    /// The number of a format, surface or catalogued metric does not exist, surfaces cannot
-    /// be shown together, or the path of a directory is empty or begins with `~`.
+    /// An option has an invalid value, the number of a format, surface or catalogued metric
+    /// does not exist, surfaces cannot be shown together, or the path of a directory is empty
+    /// or begins with `~`.
     Option = 11,
     /// The snapshot has no series with that name and those label values.
     Unknown = 12,
     /// A string is not an address to listen on.
     Address = 13,
+    /// The value was recorded, but its trace id is not 1 to 96 bytes of UTF-8 without control
+    /// characters. The id is counted as rejected.
+    TraceId = 14,
 }
 
 /// Returns the text of a status. The string is static and ends with a NUL, which its length
@@ -51,9 +55,12 @@ pub extern "C" fn ictus_status_text(status: c_int) -> ictus_str {
     ictus_str::from_terminated(known.map_or("a status of a later version\0", ictus_status::text))
 }
 
-fn every() -> [ictus_status; 14] {
+fn every() -> [ictus_status; 15] {
     use ictus_status::*;
-    [Ok, Null, Length, Utf8, Name, Mismatch, Labels, Value, Io, Stopped, Internal, Option, Unknown, Address]
+    [
+        Ok, Null, Length, Utf8, Name, Mismatch, Labels, Value, Io, Stopped, Internal, Option, Unknown,
+        Address, TraceId,
+    ]
 }
 
 impl ictus_status {
@@ -79,12 +86,15 @@ impl ictus_status {
             ictus_status::Stopped => "the write callback asked to stop\0",
             ictus_status::Internal => "a fault in Ictus itself\0",
             ictus_status::Option => {
-                "a format or surface that does not exist, surfaces that cannot be shown together (canonical is \
+                "an option with an invalid value, a format or surface that does not exist, surfaces that cannot be shown together (canonical is \
                  shown alone), or a directory whose path is empty or begins with ~\0"
             }
             ictus_status::Unknown => "no series has that name and those label values\0",
             ictus_status::Address => {
                 "an invalid address: give one like 127.0.0.1:9464, localhost:0 or unix:/run/metrics.sock\0"
+            }
+            ictus_status::TraceId => {
+                "recorded without its exemplar: a trace id has 1 to 96 bytes of UTF-8 and no control characters\0"
             }
         }
     }
@@ -118,9 +128,16 @@ pub(crate) fn recorded_state(value: f64) -> Result<(), ictus_status> {
     if value.is_finite() { Ok(()) } else { Err(ictus_status::Value) }
 }
 
+/// Returns whether the core keeps an exemplar with this trace id. The core itself reports no
+/// rejection.
+#[inline]
+pub(crate) fn is_trace_id(id: &str) -> bool {
+    (1..=96).contains(&id.len()) && !id.chars().any(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{every, ictus_status, ictus_status_text, recorded};
+    use super::{every, ictus_status, ictus_status_text, is_trace_id, recorded};
     use ictus::snapshot::Value;
     use std::collections::HashSet;
 
@@ -155,6 +172,23 @@ mod tests {
         let snapshot = registry.snapshot().unwrap();
         let Some(Value::Timer(timing)) = snapshot.family("t").unwrap().get(&[]) else { panic!() };
         assert_eq!(timing.count, good.len() as u64);
+    }
+
+    #[test]
+    fn statuses_agree_with_recorded_exemplars() {
+        let long = ["x".repeat(96), "x".repeat(97), "\u{fc}".repeat(48), "\u{fc}".repeat(49)];
+        for id in ["", "4bf92f35", "a b", "\u{fc}", "a\nb", "\0", "\u{85}"]
+            .into_iter()
+            .chain(long.iter().map(|id| &**id))
+        {
+            let registry = ictus::Registry::new();
+            let timer = registry.timer("t", "", &[]).unwrap().labels(&[]).unwrap();
+            timer.observe_with_exemplar(1.0, id);
+            let snapshot = registry.snapshot().unwrap();
+            let Some(Value::Timer(timing)) = snapshot.family("t").unwrap().get(&[]) else { panic!() };
+            assert_eq!(timing.exemplars.len(), usize::from(is_trace_id(id)), "{id:?}");
+            assert_eq!(snapshot.health.lost.exemplars, u64::from(!is_trace_id(id)), "{id:?}");
+        }
     }
 
     #[test]

@@ -81,6 +81,17 @@ pub(crate) unsafe fn borrow<'a, T>(pointer: *const T) -> Result<&'a T, ictus_sta
     unsafe { pointer.as_ref() }.ok_or(ictus_status::Null)
 }
 
+/// Returns a mutable reference to the object of a pointer, or an error if the pointer is NULL.
+///
+/// # Safety
+///
+/// `pointer` is NULL, or points to a `T` that lives as long as the result is used, and that no other
+/// reference exists to.
+pub(crate) unsafe fn borrow_mut<'a, T>(pointer: *mut T) -> Result<&'a mut T, ictus_status> {
+    // SAFETY: the caller guarantees it.
+    unsafe { pointer.as_mut() }.ok_or(ictus_status::Null)
+}
+
 /// Creates a `T` on the heap and writes its pointer to `out`. C frees it with the function
 /// of its noun, which calls [`take_back`].
 ///
@@ -97,6 +108,20 @@ pub(crate) unsafe fn give<T>(
     let made = Box::into_raw(Box::new(make()?));
     // SAFETY: not NULL; the caller guarantees the rest.
     unsafe { out.write(made) };
+    Ok(())
+}
+
+/// Writes a value to an output of the caller.
+///
+/// # Safety
+///
+/// `out` is NULL or writable.
+pub(crate) unsafe fn put<T>(out: *mut T, value: T) -> Result<(), ictus_status> {
+    if out.is_null() {
+        return Err(ictus_status::Null);
+    }
+    // SAFETY: not NULL; the caller guarantees the rest.
+    unsafe { out.write(value) };
     Ok(())
 }
 

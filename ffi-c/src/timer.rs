@@ -4,8 +4,8 @@ use ictus::{Stamp, Stopwatch, Timer};
 
 use crate::{
     guard::guard,
-    ictus_registry, ictus_status, ictus_str,
-    status::recorded,
+    ictus_family_options, ictus_registry, ictus_status, ictus_str,
+    status::{is_trace_id, recorded},
     string::{array, borrow, give, strings, take_back},
 };
 
@@ -44,6 +44,40 @@ pub unsafe extern "C" fn ictus_timer_new(
         // SAFETY: as above.
         let values = unsafe { strings(label_values, label_count) }?;
         let make = || Ok(ictus_timer(registry.0.timer(name, help, &names)?.labels(&values)?));
+        // SAFETY: by convention, NULL or writable.
+        unsafe { give(out, make) }
+    })
+}
+
+/// Creates a handle of one series as `ictus_timer_new` does, and registers the family with
+/// `options` instead of those of the registry. Options are copied. If this process has
+/// registered the family before, the family keeps its options. Free the handle with
+/// `ictus_timer_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_timer_new_with(
+    registry: *const ictus_registry,
+    name: ictus_str,
+    help: ictus_str,
+    label_names: *const ictus_str,
+    label_values: *const ictus_str,
+    label_count: usize,
+    options: *const ictus_family_options,
+    out: *mut *mut ictus_timer,
+) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or a registry that was not freed.
+        let registry = unsafe { borrow(registry) }?;
+        // SAFETY: by convention, NULL or readable during this call.
+        let name = unsafe { name.read() }?;
+        // SAFETY: as above.
+        let help = unsafe { help.read() }?;
+        // SAFETY: as above.
+        let names = unsafe { strings(label_names, label_count) }?;
+        // SAFETY: as above.
+        let values = unsafe { strings(label_values, label_count) }?;
+        // SAFETY: by convention, NULL or options that were not freed and that no `_set` uses.
+        let options = &unsafe { borrow(options) }?.0;
+        let make = || Ok(ictus_timer(registry.0.timer_with(name, help, &names, options)?.labels(&values)?));
         // SAFETY: by convention, NULL or writable.
         unsafe { give(out, make) }
     })
@@ -91,6 +125,34 @@ pub unsafe extern "C" fn ictus_timer_observe_at(
     })
 }
 
+/// Records one duration in seconds that ends now, with the id of its trace as an exemplar.
+/// OpenMetrics and protobuf show the newest exemplar of each bucket of a histogram. Timers of
+/// the catalog are histograms on the canonical surface.
+///
+/// An id has 1 to 96 bytes of UTF-8 and no control characters. For any other id the function
+/// returns `ICTUS_STATUS_TRACE_ID`: it has recorded the duration without an exemplar, and has
+/// counted the id as rejected. Returns `ICTUS_STATUS_VALUE` as `ictus_timer_observe` does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_timer_observe_exemplar(
+    timer: *const ictus_timer,
+    seconds: f64,
+    trace_id: ictus_str,
+) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or a timer that was not freed.
+        let timer = unsafe { borrow(timer) }?;
+        // SAFETY: by convention, NULL or readable during this call.
+        let trace_id = match unsafe { trace_id.read() } {
+            // The core counts the empty id as rejected.
+            Err(ictus_status::Utf8) => "",
+            result => result?,
+        };
+        timer.0.observe_with_exemplar(seconds, trace_id);
+        recorded(seconds)?;
+        if is_trace_id(trace_id) { Ok(()) } else { Err(ictus_status::TraceId) }
+    })
+}
+
 /// Records `count` durations in seconds, in order, with the current time as the end of
 /// each. Use it where each call from your language to C is expensive. Returns
 /// `ICTUS_STATUS_VALUE` if some values are rejected; all others are recorded.
@@ -115,7 +177,7 @@ pub unsafe extern "C" fn ictus_timer_observe_many(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_free(timer: *mut ictus_timer) {
     guard(|| {
-        // SAFETY: by convention, NULL or from `ictus_timer_new` or `ictus_catalog_timer_new`,
+        // SAFETY: by convention, NULL or from `ictus_timer_new`, its `_with`, or `ictus_catalog_timer_new`,
         // and not used again.
         unsafe { take_back(timer) };
         Ok(())

@@ -73,20 +73,37 @@ fn header_compiles_in_every_dialect() {
     }
 }
 
+/// The first example of docs/c-api.md records in a directory of the system, and is only compiled. The
+/// second one is run.
 #[test]
-fn example_of_the_documentation_compiles() {
+fn examples_of_the_documentation_compile_and_run() {
     let page = fs::read_to_string(include().join("../docs/c-api.md")).unwrap();
-    let example = page.split_once("```c\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
-    let (includes, body) = example.split_once("\n\n").unwrap();
-    let function = "int example(ictus_write_fn my_write, void *my_context)";
-    let program =
-        format!("#include <stdio.h>\n{includes}\n{function};\n{function}\n{{\n{body}return 0;\n}}\n");
+    let examples: Vec<&str> =
+        page.split("```c\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
     let build = tempfile::tempdir().unwrap();
-    let source = build.path().join("example.c");
-    fs::write(&source, program).unwrap();
-    let mut command = Command::new(cc());
-    command.args(["-std=c99", "-fsyntax-only", "-I"]).arg(include()).args(WARNINGS);
-    run(command.arg(source));
+    let installed = install_shared(build.path());
+    for (number, example) in examples.iter().enumerate() {
+        let (includes, body) = example.split_once("\n\n").unwrap();
+        let function = "static int example(ictus_write_fn my_write, void *my_context)";
+        let program = format!(
+            "#include <stdio.h>\n{includes}\n{function}\n{{\n{body}return 0;\n}}\n\
+             static int print(void *to, const char *data, size_t len) {{ return fwrite(data, 1, len, to) != len; }}\n\
+             int main(void) {{ return example(print, stdout); }}\n"
+        );
+        let source = build.path().join(format!("example{number}.c"));
+        fs::write(&source, program).unwrap();
+        let mut command = Command::new(cc());
+        command.args(["-std=c99", "-I"]).arg(include()).args(WARNINGS).arg("-o");
+        command.arg(build.path().join(format!("example{number}"))).arg(source);
+        run(command.arg("-L").arg(&installed).args(["-lictus", "-pthread"]));
+    }
+    let output = run(Command::new(build.path().join("example1")).env("LD_LIBRARY_PATH", &installed));
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert_eq!(stderr, "");
+    let bucket = "task_execute_time_seconds_bucket{le=\"0.5\",status=\"SUCCESS\",taskType=\"resize\"} 1.0 \
+                  # {trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"} 0.25";
+    assert!(stdout.contains(bucket), "{stdout}");
+    assert_eq!(examples.len(), 2);
 }
 
 #[test]
@@ -114,6 +131,20 @@ fn threads_bind_timers_and_the_log_function_is_called() {
     let said = run(Command::new(program).arg(directory.path()).env("LD_LIBRARY_PATH", installed));
     assert_eq!(String::from_utf8(said.stdout).unwrap(), "all of it\n");
     assert_eq!(String::from_utf8(said.stderr).unwrap(), "");
+}
+
+#[test]
+fn options_exemplars_and_removal_work_and_refuse_invalid_input() {
+    let build = tempfile::tempdir().unwrap();
+    let program = build.path().join("options");
+    let installed = install_shared(build.path());
+    let mut command = Command::new(cc());
+    command.args(["-std=c99", "-O1"]).args(WARNINGS).arg("-I").arg(include()).arg("-o").arg(&program);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/options.c"));
+    run(command.arg("-L").arg(&installed).args(["-lictus", "-pthread"]));
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(Command::new(program).arg(directory.path()).env("LD_LIBRARY_PATH", installed));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
 
 #[test]

@@ -12,12 +12,14 @@ use std::{
 use cbindgen::{Builder, Config};
 
 /// The nouns in the order of the header.
-const NOUNS: [&str; 16] = [
+const NOUNS: [&str; 18] = [
     "status",
     "error",
     "string",
     "version",
     "log",
+    "family_options",
+    "registry_options",
     "registry",
     "counter",
     "gauge",

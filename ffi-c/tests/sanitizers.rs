@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 const SANITIZERS: &[&str] = &["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
-const C_PROGRAMS: [&str; 2] = ["smoke.c", "threads.c"];
+const C_PROGRAMS: [&str; 3] = ["smoke.c", "threads.c", "options.c"];
 
 struct Program {
     build: TempDir,

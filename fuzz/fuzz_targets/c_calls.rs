@@ -1,5 +1,7 @@
-//! Sequences of calls of the C library, compared with a model of their results: NULL, invalid
-//! names, kinds that differ, values that cannot be recorded, handles that outlive their registry.
+//! Sequences of calls of the C library, compared with a model of their results.
+//!
+//! They have NULL, invalid names, kinds that differ, values that cannot be recorded, and handles that
+//! outlive their registry. They set options, record exemplars and remove series.
 //!
 //! An input is a list of calls: one byte for the function, one for the handle or the series, one
 //! for the value.
@@ -12,17 +14,26 @@ use std::{
 };
 
 use ictus_ffi::{
-    ictus_counter, ictus_counter_add, ictus_counter_free, ictus_counter_inc, ictus_counter_new, ictus_gauge,
-    ictus_gauge_add, ictus_gauge_free, ictus_gauge_new, ictus_gauge_set, ictus_registry, ictus_registry_free,
-    ictus_registry_new, ictus_registry_render, ictus_snapshot_free, ictus_snapshot_new,
-    ictus_snapshot_timing, ictus_snapshot_value, ictus_status, ictus_str, ictus_timer, ictus_timer_free,
-    ictus_timer_new, ictus_timer_observe, ictus_timing,
+    ictus_counter, ictus_counter_add, ictus_counter_free, ictus_counter_inc, ictus_counter_new,
+    ictus_family_options, ictus_family_options_free, ictus_family_options_new,
+    ictus_family_options_set_buckets, ictus_family_options_set_expire_after,
+    ictus_family_options_set_max_age, ictus_family_options_set_max_series,
+    ictus_family_options_set_no_distribution, ictus_family_options_set_window, ictus_gauge, ictus_gauge_add,
+    ictus_gauge_free, ictus_gauge_new, ictus_gauge_set, ictus_registry, ictus_registry_free,
+    ictus_registry_new, ictus_registry_new_with, ictus_registry_options, ictus_registry_options_free,
+    ictus_registry_options_new, ictus_registry_options_set_families, ictus_registry_options_set_group,
+    ictus_registry_options_set_utf8_names, ictus_registry_remove, ictus_registry_remove_idle,
+    ictus_registry_render, ictus_snapshot_free, ictus_snapshot_new, ictus_snapshot_timing,
+    ictus_snapshot_value, ictus_status, ictus_str, ictus_timer, ictus_timer_free, ictus_timer_new,
+    ictus_timer_new_with, ictus_timer_observe, ictus_timer_observe_exemplar, ictus_timing,
 };
 use libfuzzer_sys::fuzz_target;
 
 /// Some names collide with families of other kinds, and some are invalid.
 const NAMES: [&[u8]; 6] = [b"a", b"b", b"a_total", b"0", b"", b"\xff"];
 const LABELS: [&[u8]; 4] = [b"x", b"", b"\"\n\\", b"\xc3"];
+/// The first three are valid.
+const TRACE_IDS: [&[u8]; 7] = [b"4bf92f35", b"\xc3\xbc", &[b'x'; 96], &[b'x'; 97], b"", b"\n", b"\xff"];
 const VALUES: [f64; 8] = [0.0, 1.0, 0.25, -1.0, f64::NAN, f64::INFINITY, 1e300, 3.5];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,17 +63,28 @@ unsafe extern "C" fn discard(context: *mut c_void, _: *const c_char, length: usi
 }
 
 fuzz_target!(|input: &[u8]| {
+    let mut options = Options::new();
     let mut registry: *mut ictus_registry = null_mut();
-    // SAFETY: the pointer is writable.
-    assert_eq!(unsafe { ictus_registry_new(&raw mut registry) }, ictus_status::Ok);
+    // SAFETY: the options are not freed, and the pointer is writable.
+    let status = unsafe { ictus_registry_new_with(options.registry, &raw mut registry) };
+    assert_eq!(status, ictus_status::Ok);
     let mut handles: Vec<(Series, Handle)> = Vec::new();
     let mut model: BTreeMap<Series, Expected> = BTreeMap::new();
     for call in input.chunks_exact(3) {
         let (name, label) =
             (usize::from(call[1] & 7) % NAMES.len(), usize::from(call[1] >> 3) % LABELS.len());
         let (series, value) = ((name, label), VALUES[usize::from(call[2]) % VALUES.len()]);
-        match call[0] % 8 {
-            kind @ 0..=2 => make(registry, kind, series, call[2] & 64 != 0, &mut handles, &mut model),
+        match call[0] % 12 {
+            kind @ (0..=2 | 8) => {
+                make(registry, kind, series, &options, call[2] & 64 != 0, &mut handles, &mut model);
+            }
+            9 => options.set(call[1], value, call[2]),
+            10 if !handles.is_empty() => {
+                let (series, handle) = handles[usize::from(call[1]) % handles.len()];
+                let id = TRACE_IDS[usize::from(call[2] >> 3) % TRACE_IDS.len()];
+                exemplify(handle, value, id, model.get_mut(&series).expect("made"));
+            }
+            11 => remove(registry, series, call[2], &mut handles, &mut model),
             3 | 4 if !handles.is_empty() => {
                 let (series, handle) = handles[usize::from(call[1]) % handles.len()];
                 record(handle, value, model.get_mut(&series).expect("made"));
@@ -80,6 +102,7 @@ fuzz_target!(|input: &[u8]| {
     // Handles outlive their registry.
     // SAFETY: created above, and not used again.
     unsafe { ictus_registry_free(registry) };
+    drop(options);
     for (series, handle) in handles {
         record(handle, 1.0, model.get_mut(&series).expect("made"));
         // SAFETY: comes from the call that created it, and is not used again.
@@ -93,6 +116,7 @@ fn make(
     registry: *const ictus_registry,
     kind: u8,
     series: Series,
+    options: &Options,
     null_label: bool,
     handles: &mut Vec<(Series, Handle)>,
     model: &mut BTreeMap<Series, Expected>,
@@ -108,6 +132,10 @@ fn make(
         match kind {
             0 => ictus_counter_new(registry, text, help, names.as_ptr(), values, 1, &raw mut counter),
             1 => ictus_gauge_new(registry, text, help, names.as_ptr(), values, 1, &raw mut gauge),
+            8 => {
+                let (names, options) = (names.as_ptr(), options.family);
+                ictus_timer_new_with(registry, text, help, names, values, 1, options, &raw mut timer)
+            }
             _ => ictus_timer_new(registry, text, help, names.as_ptr(), values, 1, &raw mut timer),
         }
     };
@@ -127,6 +155,129 @@ fn make(
     let first = *model.entry(series).or_insert(new.1);
     assert_eq!(std::mem::discriminant(&first), std::mem::discriminant(&new.1), "of two kinds");
     handles.push((series, new.0));
+}
+
+/// The options that new families get, and those with which the registry was created.
+struct Options {
+    family: *mut ictus_family_options,
+    registry: *mut ictus_registry_options,
+}
+
+impl Options {
+    fn new() -> Options {
+        let mut options = Options { family: null_mut(), registry: null_mut() };
+        // SAFETY: the pointers are writable.
+        unsafe {
+            assert_eq!(ictus_family_options_new(&raw mut options.family), ictus_status::Ok);
+            assert_eq!(ictus_registry_options_new(&raw mut options.registry), ictus_status::Ok);
+        }
+        options
+    }
+
+    /// Sets an option. An invalid value is refused, and a valid one accepted.
+    fn set(&mut self, option: u8, value: f64, number: u8) {
+        let number = [0, 1, u32::from(number), 65_536, 65_537, u32::MAX][usize::from(number) % 6];
+        let bounds = [[value, 2.0], [value, f64::INFINITY]][usize::from(option >> 7)];
+        let hours = value.max(1.0) * 3600.0;
+        let is_time = value > 0.0 && value < 1e19;
+        // SAFETY: the options are not freed, and the array has two elements.
+        let (status, is_valid) = unsafe {
+            match option % 9 {
+                0 => (ictus_family_options_set_window(self.family, number), (1..=65_536).contains(&number)),
+                1 => (ictus_family_options_set_max_age(self.family, value), is_time),
+                2 => (ictus_family_options_set_expire_after(self.family, hours), hours < 1e19),
+                // Fewer series than the names and labels of this target would fall into overflow.
+                3 => (
+                    ictus_family_options_set_max_series(self.family, number.max(8) * u32::from(number > 0)),
+                    number > 0,
+                ),
+                4 => {
+                    let is_valid = value.is_finite() && (bounds[1].is_infinite() || value < bounds[1]);
+                    (ictus_family_options_set_buckets(self.family, bounds.as_ptr(), 2), is_valid)
+                }
+                5 => (ictus_family_options_set_no_distribution(self.family), true),
+                6 => (ictus_registry_options_set_group(self.registry, number), number != u32::MAX),
+                7 => (ictus_registry_options_set_utf8_names(self.registry, 1), true),
+                _ => (ictus_registry_options_set_families(self.registry, self.family), true),
+            }
+        };
+        assert_eq!(
+            status,
+            if is_valid { ictus_status::Ok } else { ictus_status::Option },
+            "{option} {value} {number}"
+        );
+    }
+}
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        // SAFETY: from the functions that create them, and not used again.
+        unsafe {
+            ictus_family_options_free(self.family);
+            ictus_registry_options_free(self.registry);
+        }
+    }
+}
+
+/// Records a duration with a trace id. Only the id is rejected if it is invalid.
+fn exemplify(handle: Handle, value: f64, id: &'static [u8], expected: &mut Expected) {
+    let Handle::Timer(timer) = handle else { return };
+    // SAFETY: the handle is not freed, and the id is static.
+    let status = unsafe { ictus_timer_observe_exemplar(timer, value, string(id)) };
+    if status == ictus_status::Value {
+        assert!(!(value >= 0.0 && value < 1e28), "{value}");
+        return;
+    }
+    let is_valid = TRACE_IDS[..3].contains(&id);
+    assert_eq!(status, if is_valid { ictus_status::Ok } else { ictus_status::TraceId }, "{id:?}");
+    let Expected::Timer(count, sum) = expected else { panic!("a timer") };
+    (*count, *sum) = (*count + 1, *sum + value);
+}
+
+/// Removes a series, or those that are idle for an hour or more, which none is. Frees the handles of a removed series, through
+/// which nothing is recorded any more.
+fn remove(
+    registry: *const ictus_registry,
+    series: Series,
+    idle: u8,
+    handles: &mut Vec<(Series, Handle)>,
+    model: &mut BTreeMap<Series, Expected>,
+) {
+    if idle & 128 != 0 {
+        let (mut removed, value) = (7, VALUES[usize::from(idle) % VALUES.len()] * 3600.0 + 7200.0);
+        // SAFETY: the registry is not freed, and the pointer is writable.
+        let status = unsafe { ictus_registry_remove_idle(registry, value, &raw mut removed) };
+        match value.is_finite() && value < 1e19 {
+            true => assert_eq!((status, removed), (ictus_status::Ok, 0)),
+            false => assert_eq!((status, removed), (ictus_status::Option, 7)),
+        }
+        return;
+    }
+    let (names, values) = ([string(b"l")], [string(LABELS[series.1])]);
+    // SAFETY: arrays of one, readable for the time of the call; the registry is not freed.
+    let status = unsafe {
+        ictus_registry_remove(registry, string(NAMES[series.0]), names.as_ptr(), values.as_ptr(), 1)
+    };
+    // A counter may be given by both of its spellings.
+    let is_counter = |series: &Series| matches!(model.get(series), Some(Expected::Counter(_)));
+    let series = if !model.contains_key(&series) && series.0 == 2 && is_counter(&(0, series.1)) {
+        (0, series.1)
+    } else {
+        series
+    };
+    let is_text = std::str::from_utf8(NAMES[series.0]).and(std::str::from_utf8(LABELS[series.1])).is_ok();
+    if !is_text {
+        return assert_eq!(status, ictus_status::Utf8);
+    }
+    let existed = model.remove(&series).is_some();
+    assert_eq!(status, if existed { ictus_status::Ok } else { ictus_status::Unknown }, "{series:?}");
+    handles.retain(|&(of, handle)| {
+        if of == series {
+            // SAFETY: comes from the call that created it, and is removed from the list.
+            unsafe { free(handle) };
+        }
+        of != series
+    });
 }
 
 fn record(handle: Handle, value: f64, expected: &mut Expected) {
@@ -207,6 +358,20 @@ fn nothing_is_done_to_null(registry: *const ictus_registry) {
         assert_eq!(ictus_timer_observe(null(), 1.0), ictus_status::Null);
         assert_eq!(ictus_snapshot_new(registry, null_mut()), ictus_status::Null);
         assert_eq!(ictus_registry_new(null_mut()), ictus_status::Null);
+        assert_eq!(ictus_registry_new_with(null(), null_mut()), ictus_status::Null);
+        assert_eq!(ictus_registry_options_new(null_mut()), ictus_status::Null);
+        assert_eq!(ictus_registry_options_set_families(null_mut(), null()), ictus_status::Null);
+        assert_eq!(ictus_registry_options_set_group(null_mut(), 1), ictus_status::Null);
+        assert_eq!(ictus_registry_options_set_utf8_names(null_mut(), 1), ictus_status::Null);
+        assert_eq!(ictus_family_options_new(null_mut()), ictus_status::Null);
+        assert_eq!(ictus_family_options_set_window(null_mut(), 1), ictus_status::Null);
+        assert_eq!(ictus_family_options_set_buckets(null_mut(), null(), 0), ictus_status::Null);
+        assert_eq!(ictus_timer_observe_exemplar(null(), 1.0, string(b"x")), ictus_status::Null);
+        assert_eq!(ictus_registry_remove(null(), string(b"a"), null(), null(), 0), ictus_status::Null);
+        assert_eq!(ictus_registry_remove(registry, string(b"a"), null(), null(), 1), ictus_status::Null);
+        assert_eq!(ictus_registry_remove_idle(registry, 1.0, null_mut()), ictus_status::Null);
+        ictus_registry_options_free(null_mut());
+        ictus_family_options_free(null_mut());
         ictus_registry_free(null_mut());
         ictus_counter_free(null_mut());
         ictus_gauge_free(null_mut());

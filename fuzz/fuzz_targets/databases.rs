@@ -54,7 +54,7 @@ fuzz_target!(|input: &[u8]| {
             let number = value.parse().unwrap_or(suffix.len() as f64);
             samples.push((format!("{name}{suffix}"), vec![(label, value)], number));
         }
-        if let Ok(family) = ShownFamily::foreign(&name, "", kind, samples) {
+        if let Ok(family) = ShownFamily::external(&name, "", kind, samples) {
             let text = expose::text(&Exposition::default().with_families(&[family]));
             let mut series = HashSet::new();
             for line in text.lines().filter(|line| !line.starts_with('#')) {

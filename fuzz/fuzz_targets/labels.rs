@@ -47,9 +47,9 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(pairs(&expose::openmetrics(&exposition)), shown);
     let bytes = expose::protobuf(&exposition, true);
     for (one, two) in &shown {
-        let found =
+        let is_written =
             |text: &String| text.is_empty() || bytes.windows(text.len()).any(|at| at == text.as_bytes());
-        assert!(found(one) && found(two));
+        assert!(is_written(one) && is_written(two));
     }
 });
 

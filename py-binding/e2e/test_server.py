@@ -43,7 +43,7 @@ A_SECOND = 15
 RESPONSE_SECONDS = 15
 """Timeout after which the server hands the task of a killed worker to another worker."""
 DECISION_SECONDS = 5
-"""Interval at which the server is asked to look for such tasks."""
+"""Interval at which the server searches for such tasks."""
 
 
 @dataclass
@@ -198,10 +198,10 @@ def test_no_count_decreases_when_workers_are_killed(run: Run) -> None:
 
 
 def test_polls_equal_those_of_the_server(run: Run) -> None:
-    before, counted, after = run.polls
+    previous, counted, after = run.polls
     # A worker counts a poll before it sends the poll. The last poll may be in flight, or lost with a
     # killed worker.
-    assert before <= counted <= after + 2 * len(TASK_TYPES)
+    assert previous <= counted <= after + 2 * len(TASK_TYPES)
 
 
 def test_restart_by_the_sdk_is_counted(run: Run) -> None:

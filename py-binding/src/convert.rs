@@ -24,17 +24,20 @@ pub(crate) fn error(error: &Error) -> PyErr {
 }
 
 /// Returns the subclass of `OSError` that belongs to the error, with `errno` and `filename`. The
-/// text is `message` if the error has no number.
+/// text is `message` if the error has no number; otherwise it ends with the remedy in `message`.
 fn os_error(source: &io::Error, path: Option<&Path>, action: &str, message: &str) -> PyErr {
     let Some(errno) = source.raw_os_error().or_else(|| errno(source.kind())) else {
         return PyOSError::new_err(message.to_owned());
     };
     let text = source.to_string();
+    let remedy = message.split_once(&text).map_or("", |(_, remedy)| remedy);
     // Python itself shows the number.
     let text = text.split(" (os error ").next().unwrap_or(&text);
     match path {
-        Some(path) => PyOSError::new_err((errno, format!("{action}: {text}"), path.as_os_str().to_owned())),
-        None => PyOSError::new_err((errno, format!("{action}: {text}"))),
+        Some(path) => {
+            PyOSError::new_err((errno, format!("{action}: {text}{remedy}"), path.as_os_str().to_owned()))
+        }
+        None => PyOSError::new_err((errno, format!("{action}: {text}{remedy}"))),
     }
 }
 

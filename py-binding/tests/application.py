@@ -30,7 +30,7 @@ def app(directory: str, start: Start, **more: str) -> Iterator[subprocess.Popen[
             yield running
             if "thread" not in more.values():
                 # The program stops when its input ends. Threads do not end by themselves.
-                running.communicate(timeout=60)
+                running.communicate(timeout=180)
         finally:
             kill(running)
 
@@ -45,7 +45,7 @@ def executed(directory: str, *more: Sample) -> dict[Sample, float]:
     shown = eventually(
         lambda: file_samples(Path(directory, "out.prom")),
         lambda shown: all(shown.get(sample, 0) >= 3 for sample in awaited),
-        60,
+        180,
     )
     assert {sample: shown.get(sample, 0) >= 3 for sample in awaited} == dict.fromkeys(awaited, True)
     return shown

@@ -110,7 +110,7 @@ def run(script: str, *arguments: str, give: bytes = b"", **more: str) -> bytes:
     """Runs a script of this folder to its end and returns its output."""
     process = start(script, *arguments, **more)
     try:
-        printed, _ = process.communicate(give, timeout=120)
+        printed, _ = process.communicate(give, timeout=300)
     finally:
         kill(process)
     assert process.returncode == 0, printed

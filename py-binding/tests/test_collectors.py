@@ -194,12 +194,12 @@ def test_interrupts_and_exits_pass_through_every_argument(directory: str, raises
     collector = _core.Collector()
     collector._open(directory)
     for name, arguments in CALLS.items():
-        for place in range(len(arguments)):
-            given = [*arguments[:place], Raising(raises), *arguments[place + 1 :]]
+        for index in range(len(arguments)):
+            given = [*arguments[:index], Raising(raises), *arguments[index + 1 :]]
             with pytest.raises(type(raises)):
                 getattr(collector, name)(*given)
             # An `Exception` ends nothing.
-            given[place] = Raising(ValueError("no"))
+            given[index] = Raising(ValueError("no"))
             getattr(collector, name)(*given)
     with pytest.raises(type(raises)):
         collector.increment_task_execution_error("t", RaisingError(raises))
@@ -331,17 +331,17 @@ def test_registry_shows_the_values_of_this_process(directory: str) -> None:
 
 def test_forked_child_has_its_own_locks(directory: str) -> None:
     collector: Any = MetricsCollector(MetricsSettings(directory=directory))
-    held = threading.Event()
+    locked = threading.Event()
     release = threading.Event()
 
     def hold() -> None:
         with collector._lock, collector.registry._lock:
-            held.set()
+            locked.set()
             release.wait()
 
     holding = threading.Thread(target=hold)
     holding.start()
-    held.wait()
+    locked.wait()
     child = os.fork()
     if child == 0:
         # Ends the child if it waits indefinitely.

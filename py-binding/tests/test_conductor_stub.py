@@ -219,16 +219,16 @@ def test_the_counts_are_served_as_json(stub: Stub) -> None:
 
 
 def test_closing_ends_the_threads_of_open_connections() -> None:
-    before = threading.active_count()
+    previous = threading.active_count()
     with Stub(slow=0, poll_errors=0) as stub:
         clients = [Client(stub) for _ in range(5)]
         for client in clients:
             assert client("GET", "/stub/counts") == (200, {})
-        assert threading.active_count() >= before + 6
+        assert threading.active_count() >= previous + 6
     deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
+    while threading.active_count() > previous and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() <= before
+    assert threading.active_count() <= previous
 
 
 def test_command_prints_its_address_and_ends_on_request() -> None:

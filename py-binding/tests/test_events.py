@@ -91,16 +91,16 @@ def entered(function: Callable[[Any], Any], argument: Any) -> list[str]:
 
 def with_one_worker(collector: Any, directory: str) -> Any:
     """Returns a collector that has handled each event once, with one active worker."""
-    made = collector(MetricsSettings(directory=directory))
+    instance = collector(MetricsSettings(directory=directory))
     for handler in EVENTS:
-        getattr(made, handler)(event(handler))
+        getattr(instance, handler)(event(handler))
     if HAS_FACTORY:
-        made._active_worker_counts["t"] = 1
-    return made
+        instance._active_worker_counts["t"] = 1
+    return instance
 
 
-def is_native(made: Any, handler: str) -> bool:
-    return entered(getattr(made, handler), event(handler)) == []
+def is_native(instance: Any, handler: str) -> bool:
+    return entered(getattr(instance, handler), event(handler)) == []
 
 
 @pytest.mark.parametrize("handler", EVENTS)
@@ -110,10 +110,10 @@ def test_usual_event_enters_no_python_function(directory: str, collector: Any, h
     handlers = events.native_handlers(collector)[2]
     assert handlers.keys() == methods.HANDLERS
     assert not any(is_overridden for *_, is_overridden in handlers.values())
-    made = with_one_worker(collector, directory)
-    assert is_native(made, handler)
-    made.must_collect_metrics = False
-    assert is_native(made, handler)
+    instance = with_one_worker(collector, directory)
+    assert is_native(instance, handler)
+    instance.must_collect_metrics = False
+    assert is_native(instance, handler)
 
 
 class Text(str, enum.Enum):
@@ -170,8 +170,8 @@ VALUES = [
 ]
 
 
-def sdk_handler(made: Any, handler: str) -> Any:
-    return MethodType(getattr(made._sdk_class, handler), made)
+def sdk_handler(instance: Any, handler: str) -> Any:
+    return MethodType(getattr(instance._sdk_class, handler), instance)
 
 
 def raised_by(handle: Any, given: Any) -> str | None:
@@ -192,7 +192,7 @@ def test_event_of_any_kind_has_the_effect_of_the_sdks_handler(tmp_path: Path, ha
         given = Event({name: value for name, value in values.items() if value is not ABSENT})
         expected = raised_by(sdk_handler(sdk, handler), given)
         assert raised_by(getattr(native, handler), given) == expected, (name, value)
-        counts, expected_counts = (vars(made).get("_active_worker_counts") for made in (native, sdk))
+        counts, expected_counts = (vars(instance).get("_active_worker_counts") for instance in (native, sdk))
         assert counts == expected_counts, (name, value)
         shown, expected_shown = (samples(directory, "legacy", "documented") for directory in directories)
         assert repr(shown) == repr(expected_shown), (name, value)
@@ -203,25 +203,25 @@ def test_event_of_any_kind_has_the_effect_of_the_sdks_handler(tmp_path: Path, ha
 def test_interrupt_while_an_event_is_read_is_passed_on(
     directory: str, handler: str, raises: BaseException
 ) -> None:
-    made = with_one_worker(LegacyMetricsCollector, directory)
-    before = samples(directory)
+    instance = with_one_worker(LegacyMetricsCollector, directory)
+    previous = samples(directory)
     # A handler that records nothing reads nothing.
     for name in EVENTS[handler] if calls(handler) else ():
         given = Event(EVENTS[handler] | {name: Raises(raises)})
-        assert raised_by(getattr(made, handler), given) == repr(raises)
-    assert samples(directory) == before
+        assert raised_by(getattr(instance, handler), given) == repr(raises)
+    assert samples(directory) == previous
 
 
 @pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 workers are not counted")
 @pytest.mark.parametrize("handler", ["on_task_execution_started", "on_task_execution_completed"])
 @pytest.mark.parametrize("count", [-3, 0, 2**63 - 1, 2**70, 1.5, True, None, "text", ABSENT])
 def test_any_count_of_workers_changes_as_in_the_sdk(tmp_path: Path, handler: str, count: Any) -> None:
-    made = [with_one_worker(LegacyMetricsCollector, str(tmp_path / name)) for name in ("native", "sdk")]
-    for one in made:
+    instance = [with_one_worker(LegacyMetricsCollector, str(tmp_path / name)) for name in ("native", "sdk")]
+    for one in instance:
         one._active_worker_counts["t"] = count
         if count is ABSENT:
             del one._active_worker_counts["t"]
-    native, sdk = made
+    native, sdk = instance
     expected = raised_by(sdk_handler(sdk, handler), event(handler))
     assert raised_by(getattr(native, handler), event(handler)) == expected
     assert native._active_worker_counts == sdk._active_worker_counts
@@ -236,10 +236,10 @@ def test_own_dictionary_of_workers_is_used(directory: str) -> None:
         def __setitem__(self, name: str, count: int) -> None:
             super().__setitem__(name, 2 * count)
 
-    made: Any = with_one_worker(LegacyMetricsCollector, directory)
-    made._active_worker_counts = Doubled(t=4)
-    made.on_task_execution_started(event("on_task_execution_started"))
-    assert made._active_worker_counts == {"t": 10}
+    instance: Any = with_one_worker(LegacyMetricsCollector, directory)
+    instance._active_worker_counts = Doubled(t=4)
+    instance.on_task_execution_started(event("on_task_execution_started"))
+    assert instance._active_worker_counts == {"t": 10}
 
 
 class Own(LegacyMetricsCollector):
@@ -283,38 +283,38 @@ def set_on_mixin(_collector: Any, _: Any, name: str, value: Any) -> Any:
     return lambda: delattr(Mixin, name)
 
 
-def set_on_instance(_: Any, made: Any, name: str, value: Any) -> Any:
-    setattr(made, name, MethodType(value, made))
-    return lambda: delattr(made, name)
+def set_on_instance(_: Any, instance: Any, name: str, value: Any) -> Any:
+    setattr(instance, name, MethodType(value, instance))
+    return lambda: delattr(instance, name)
 
 
-def set_in_dictionary(_: Any, made: Any, name: str, value: Any) -> Any:
+def set_in_dictionary(_: Any, instance: Any, name: str, value: Any) -> Any:
     # The number of attributes stays the same.
-    vars(made)["removed"] = 1
-    made.on_poll_completed(event("on_poll_completed"))
-    del vars(made)["removed"]
-    vars(made)[name] = MethodType(value, made)
-    return lambda: vars(made).pop(name)
+    vars(instance)["removed"] = 1
+    instance.on_poll_completed(event("on_poll_completed"))
+    del vars(instance)["removed"]
+    vars(instance)[name] = MethodType(value, instance)
+    return lambda: vars(instance).pop(name)
 
 
-def replace_dictionary(_: Any, made: Any, name: str, value: Any) -> Any:
-    previous = vars(made)
-    made.__dict__ = {**previous, name: MethodType(value, made)}
+def replace_dictionary(_: Any, instance: Any, name: str, value: Any) -> Any:
+    previous = vars(instance)
+    instance.__dict__ = {**previous, name: MethodType(value, instance)}
 
     def restore() -> None:
-        made.__dict__ = previous
+        instance.__dict__ = previous
 
     return restore
 
 
-def change_class(_: Any, made: Any, name: str, value: Any) -> Any:
-    previous = type(made)
+def change_class(_: Any, instance: Any, name: str, value: Any) -> Any:
+    previous = type(instance)
     type.__setattr__(Other, name, value)
-    object.__setattr__(made, "__class__", Other)
+    object.__setattr__(instance, "__class__", Other)
 
     def restore() -> None:
         type.__delattr__(Other, name)
-        object.__setattr__(made, "__class__", previous)
+        object.__setattr__(instance, "__class__", previous)
 
     return restore
 
@@ -371,18 +371,18 @@ def test_overridden_method_of_a_mixin_is_called(
 
 
 def check_override(directory: str, collector: Any, handler: str, method: str, override: Any) -> None:
-    made = with_one_worker(collector, directory)
-    bound = getattr(made, handler)
+    instance = with_one_worker(collector, directory)
+    bound = getattr(instance, handler)
     called = []
 
     def record(self: Any, *arguments: Any, **named: Any) -> None:
-        assert self is made
+        assert self is instance
         called.append((arguments, named))
 
     bound(event(handler))
     if HAS_FACTORY:
-        made._active_worker_counts["t"] = 1
-    restore = override(collector, made, method, record)
+        instance._active_worker_counts["t"] = 1
+    restore = override(collector, instance, method, record)
     try:
         bound(event(handler))
     finally:
@@ -390,7 +390,7 @@ def check_override(directory: str, collector: Any, handler: str, method: str, ov
     assert called == [calls(handler)[method]]
     bound(event(handler))
     assert len(called) == 1
-    assert is_native(made, handler) == (collector is Own)
+    assert is_native(instance, handler) == (collector is Own)
 
 
 @pytest.mark.parametrize(("handler", "method"), CALLS)
@@ -401,16 +401,16 @@ def test_method_of_a_subclass_is_called(directory: str, handler: str, method: st
         called.append((arguments, named))
 
     derived = derive(Own, method, record)
-    made = derived(MetricsSettings(directory=directory))
+    instance = derived(MetricsSettings(directory=directory))
     if HAS_FACTORY:
-        made._active_worker_counts["t"] = 1
-    getattr(made, handler)(event(handler))
+        instance._active_worker_counts["t"] = 1
+    getattr(instance, handler)(event(handler))
     assert called == [calls(handler)[method]]
     # The other handlers are not concerned.
     others = [other for other in EVENTS if method not in calls(other)]
     for other in others:
-        getattr(made, other)(event(other))
-        assert is_native(made, other)
+        getattr(instance, other)(event(other))
+        assert is_native(instance, other)
 
 
 @pytest.mark.parametrize("handler", EVENTS)
@@ -422,21 +422,21 @@ def test_handler_of_a_subclass_can_call_the_native_one(directory: str, handler: 
         getattr(super(derived, self), handler)(given)
 
     derived = derive(Own, handler, handle)
-    made = with_one_worker(derived, directory)
+    instance = with_one_worker(derived, directory)
     plain = with_one_worker(Own, directory + "/plain")
-    assert entered(getattr(made, handler), event(handler)) == ["handle"]
+    assert entered(getattr(instance, handler), event(handler)) == ["handle"]
     getattr(plain, handler)(event(handler))
     assert len(handled) == 2
     assert samples(directory) == samples(directory + "/plain")
 
 
 def test_class_attribute_may_change_at_each_event(directory: str) -> None:
-    made: Any = with_one_worker(Own, directory)
+    instance: Any = with_one_worker(Own, directory)
     Own.total = 0
     try:
-        made.on_poll_completed(event("on_poll_completed"))
+        instance.on_poll_completed(event("on_poll_completed"))
         Own.total += 1
-        assert entered(made.on_poll_completed, event("on_poll_completed")) == []
+        assert entered(instance.on_poll_completed, event("on_poll_completed")) == []
     finally:
         del Own.total
 
@@ -444,13 +444,13 @@ def test_class_attribute_may_change_at_each_event(directory: str) -> None:
 @pytest.mark.parametrize("handler", EVENTS)
 @pytest.mark.parametrize("autospec", [True, None])
 def test_replaced_handler_of_the_sdk_is_called(directory: str, handler: str, autospec: Any) -> None:
-    made = with_one_worker(LegacyMetricsCollector, directory)
+    instance = with_one_worker(LegacyMetricsCollector, directory)
     owner = next(one for one in _sdk.LegacyMetricsCollector.__mro__ if handler in vars(one))
     given = event(handler)
     with patch.object(owner, handler, autospec=autospec) as handle:
-        getattr(made, handler)(given)
-    handle.assert_any_call(*([made] if autospec else []), given)
-    assert is_native(made, handler)
+        getattr(instance, handler)(given)
+    handle.assert_any_call(*([instance] if autospec else []), given)
+    assert is_native(instance, handler)
 
 
 @pytest.mark.parametrize(
@@ -467,33 +467,33 @@ def test_handler_of_another_release_is_not_replaced(directory: str, code: str) -
     exec(f"def on_poll_completed(self, event):\n    {code}", defined)
     with patch.object(_sdk.CollectorBase, "on_poll_completed", defined["on_poll_completed"]):
         assert "on_poll_completed" not in events.native_handlers(LegacyMetricsCollector)[2]
-        made = LegacyMetricsCollector(MetricsSettings(directory=directory))
+        instance = LegacyMetricsCollector(MetricsSettings(directory=directory))
         given = SimpleNamespace(task_type="t", worker_id="w", duration_ms=1.0)
-        made.on_poll_completed(given)
-        assert entered(made.on_poll_completed, given) == ["on_poll_completed"]
+        instance.on_poll_completed(given)
+        assert entered(instance.on_poll_completed, given) == ["on_poll_completed"]
 
 
 @pytest.mark.parametrize("handler", EVENTS)
 def test_native_handler_can_be_inspected(directory: str, handler: str) -> None:
-    made = LegacyMetricsCollector(MetricsSettings(directory=directory))
-    bound = getattr(made, handler)
+    instance = LegacyMetricsCollector(MetricsSettings(directory=directory))
+    bound = getattr(instance, handler)
     assert list(inspect.signature(bound).parameters) == ["event"]
-    assert bound == getattr(made, handler)
-    assert (bound.__name__, bound.__self__) == (handler, made)
+    assert bound == getattr(instance, handler)
+    assert (bound.__name__, bound.__self__) == (handler, instance)
     with patch.object(LegacyMetricsCollector, handler, autospec=True) as handle:
-        getattr(made, handler)(event(handler))
+        getattr(instance, handler)(event(handler))
         with pytest.raises(TypeError):
-            getattr(made, handler)()
+            getattr(instance, handler)()
     assert handle.call_count == 1
 
 
 def test_collector_that_refers_to_itself_is_freed() -> None:
-    made: Any = LegacyMetricsCollector(None)
+    instance: Any = LegacyMetricsCollector(None)
     for handler in EVENTS:
-        getattr(made, handler)(event(handler))
-    assert is_native(made, "on_poll_completed")
-    made.increment_task_poll = MethodType(lambda *_, **__: None, made)
-    reference = weakref.ref(made)
-    del made
+        getattr(instance, handler)(event(handler))
+    assert is_native(instance, "on_poll_completed")
+    instance.increment_task_poll = MethodType(lambda *_, **__: None, instance)
+    reference = weakref.ref(instance)
+    del instance
     gc.collect()
     assert reference() is None

@@ -69,11 +69,11 @@ def state():
 def fail(*_):
     raise RuntimeError("broken")
 
-before = state()
+previous = state()
 sys.modules["ictus.conductor.cleanup"] = broken = type(sys)("ictus.conductor.cleanup")
 broken.install = broken.clean_once = broken.clean_before_workers = fail
 from ictus.conductor import MetricsCollector, MetricsSettings
-print(before == state(), MetricsCollector is before[0])
+print(previous == state(), MetricsCollector is previous[0])
 MetricsCollector(MetricsSettings({directory!r})).increment_task_poll("t")
 """
     ran = subprocess.run(

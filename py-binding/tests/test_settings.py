@@ -148,11 +148,11 @@ def test_collecting_can_be_stopped_and_resumed(directory: str) -> None:
         return {name: value for (name, _), value in shown.items() if name.endswith(("_total", "_count"))}
 
     record()
-    before = counts()
+    previous = counts()
     collector.must_collect_metrics = False
     record()
     assert collector.must_collect_metrics is False
-    assert counts() == before
+    assert counts() == previous
     collector.must_collect_metrics = True
     record()
     assert counts()["task_poll_total"] == 2

@@ -166,7 +166,7 @@ impl Http {
     /// Measures an endpoint once.
     fn measure_once(self, endpoint: &mut dyn Endpoint, Load { connections, changing }: Load) -> WrkResult {
         // The endpoint handles the requests that wrk left behind before this one.
-        let before = get(endpoint.address());
+        let first = get(endpoint.address());
         if changing {
             endpoint.toggle_recording();
         }
@@ -177,17 +177,13 @@ impl Http {
         let name = endpoint.name();
         let after = get(endpoint.address());
         assert_eq!(
-            self.series(&before) != self.series(&after),
+            self.series(&first) != self.series(&after),
             changing,
             "{name}: whether it shows other values"
         );
         assert!(result.errors == 0.0, "{name}: {result:?}");
         // A value may have fewer digits than before.
-        assert!(
-            result.bytes > 0.9 * before.len() as f64,
-            "{name}: {result:?}, and not {} bytes",
-            before.len()
-        );
+        assert!(result.bytes > 0.9 * first.len() as f64, "{name}: {result:?}, and not {} bytes", first.len());
         result
     }
 

@@ -3,11 +3,24 @@
 //! `observe` records under these names. The reader's surfaces (`surface`) map them to public names,
 //! labels and types. Recorded names start with [`PREFIX`].
 
+use std::fmt;
+
 /// The prefix of the recorded names of Conductor's metrics. No Prometheus metric name can start
 /// with it, so they cannot collide with families of the user.
 pub const PREFIX: &str = "conductor/";
 
 /// The kind of a family's series. A later version may add kinds.
+///
+/// ```
+/// use ictus::{Registry, catalog::Kind};
+///
+/// let registry = Registry::new();
+/// registry.gauge("queued", "", &[])?.labels(&[])?.set(3.0);
+/// let snapshot = registry.snapshot()?;
+/// assert_eq!(snapshot.family("queued").map(|family| family.kind), Some(Kind::Gauge));
+/// assert_eq!(Kind::Gauge.to_string(), "gauge");
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 #[non_exhaustive]
@@ -30,6 +43,12 @@ pub enum Kind {
 #[must_use]
 pub fn counter_name(name: &str) -> &str {
     name.strip_suffix("_total").filter(|rest| !rest.is_empty()).unwrap_or(name)
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl Kind {
@@ -62,6 +81,14 @@ impl Kind {
 }
 
 /// The unit of a timer's observations. A later version may add units.
+///
+/// ```
+/// use ictus::catalog::{TIME_BUCKETS, Unit};
+///
+/// assert_eq!(Unit::Seconds.as_str(), Some("seconds"));
+/// assert_eq!(Unit::Seconds.buckets(), TIME_BUCKETS);
+/// assert_eq!(Unit::None.as_str(), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 #[non_exhaustive]
@@ -110,7 +137,7 @@ impl Unit {
 /// Registry::new().catalog_counter(&RETRIES)?.labels(&["mail"])?.inc();
 /// # Ok::<(), ictus::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Definition {
     /// The recorded name, which starts with [`PREFIX`].

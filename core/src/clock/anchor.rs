@@ -38,11 +38,11 @@ impl Anchor {
 }
 
 fn read_once() -> Anchor {
-    let before = now();
+    let start = now();
     let wall = wall();
-    let width = now().saturating_sub(before);
+    let width = now().saturating_sub(start);
     let uncertainty = width.div_ceil(2);
-    Anchor { stamp: before + width / 2, wall, uncertainty, rate: rate_of_stamps() }
+    Anchor { stamp: start + width / 2, wall, uncertainty, rate: rate_of_stamps() }
 }
 
 #[cfg(test)]

@@ -35,9 +35,9 @@ const MAX_CHANGE: f64 = 1e-3;
 /// Reads both clocks.
 pub(super) fn read_clocks() -> ClockReading {
     tightest(|| {
-        let before = monotonic();
+        let nanosecond = monotonic();
         let count = read_tsc();
-        ClockReading { count, nanosecond: before, uncertainty: monotonic().saturating_sub(before) }
+        ClockReading { count, nanosecond, uncertainty: monotonic().saturating_sub(nanosecond) }
     })
 }
 
@@ -123,7 +123,7 @@ impl Calibration {
         let agrees = |other: f64| (measured / other - 1.0).abs() <= MAX_CHANGE;
         match (self.rate, self.doubt) {
             (None, None) => self.rate = Some(measured),
-            (Some(known), _) if agrees(known) => (self.rate, self.doubt) = (Some(measured), None),
+            (Some(agreeing), _) if agrees(agreeing) => (self.rate, self.doubt) = (Some(measured), None),
             // Once: the machine slept, which the kernel's clock leaves out. Twice: it is another
             // counter.
             (Some(_), None) => (self.doubt, self.first) = (Some(measured), Some(reading)),

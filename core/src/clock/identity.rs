@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{monotonic, now, source, wall};
+use super::{monotonic, now, since_boot, source, wall};
 use crate::sys;
 
 /// The properties that distinguish one clock from another.
@@ -37,7 +37,7 @@ impl ClockIdentity {
     /// Returns the identity of this process's clock.
     pub(crate) fn own() -> ClockIdentity {
         let awake = monotonic();
-        let since_boot = sys::since_boot().unwrap_or(awake);
+        let since_boot = since_boot();
         ClockIdentity {
             source: source().to_owned(),
             boot: sys::boot_id(),
@@ -48,16 +48,22 @@ impl ClockIdentity {
         }
     }
 
+    /// Returns the wall clock's time when the system was started, in nanoseconds since 1970, as it
+    /// was when the identity was taken.
+    pub(crate) fn booted(&self) -> u64 {
+        u64::try_from(self.booted).unwrap_or(0).saturating_mul(1_000_000_000)
+    }
+
     pub(crate) fn parse(text: &str) -> Option<ClockIdentity> {
         let mut fields = text.split(' ');
         let mut field = || fields.next().filter(|field| !field.is_empty());
-        let known = |field: &str| (field != UNKNOWN).then(|| field.to_owned());
+        let optional = |field: &str| (field != UNKNOWN).then(|| field.to_owned());
         let identity = ClockIdentity {
             source: field()?.to_owned(),
-            boot: known(field()?),
+            boot: optional(field()?),
             booted: field()?.parse().ok()?,
             slept: field()?.parse().ok()?,
-            namespace: known(field()?),
+            namespace: optional(field()?),
             stamp: field()?.parse().ok()?,
         };
         fields.next().is_none().then_some(identity)
@@ -105,8 +111,8 @@ impl ClockIdentity {
 impl fmt::Display for ClockIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ClockIdentity { source, boot, booted, slept, namespace, stamp } = self;
-        let known = |field: &Option<String>| field.clone().unwrap_or_else(|| UNKNOWN.to_owned());
-        write!(f, "{source} {} {booted} {slept} {} {stamp}", known(boot), known(namespace))
+        let shown = |field: &Option<String>| field.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+        write!(f, "{source} {} {booted} {slept} {} {stamp}", shown(boot), shown(namespace))
     }
 }
 
@@ -189,11 +195,11 @@ mod tests {
         let same = |one: &str, other: &str| {
             identity(&format!("{one} 7")).continues(&identity(&format!("{other} 7")))
         };
-        for known in ["monotonic - 1000 0 -", "monotonic a 1000 0 time:[1]"] {
-            assert!(same(known, "monotonic - 1059 0 -"));
-            assert!(!same(known, "monotonic - 1061 0 -"));
-            assert!(!same(known, "monotonic - 900 0 time:[2]"));
-            assert!(!same(known, "tsc - 1000 0 -"));
+        for current in ["monotonic - 1000 0 -", "monotonic a 1000 0 time:[1]"] {
+            assert!(same(current, "monotonic - 1059 0 -"));
+            assert!(!same(current, "monotonic - 1061 0 -"));
+            assert!(!same(current, "monotonic - 900 0 time:[2]"));
+            assert!(!same(current, "tsc - 1000 0 -"));
         }
     }
 }

@@ -33,7 +33,19 @@ use processor::{read_tsc, seconds_per_tick, uses_tsc};
 
 /// A timestamp of the clock that orders observations. Timestamps of one boot of one machine are
 /// comparable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+///
+/// ```
+/// use ictus::{Registry, Stamp};
+///
+/// let registry = Registry::new();
+/// let jobs = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+/// let end = Stamp::now();
+/// // Recorded later, with the time at which the job ended.
+/// jobs.observe_at(0.25, end);
+/// assert!(Stamp::now() >= end);
+/// # Ok::<(), ictus::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(pub(crate) u64);
 
 impl Stamp {
@@ -59,8 +71,13 @@ pub(crate) fn monotonic() -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// Returns the wall clock in nanoseconds since 1970, or 0 before 1970. It is recorded in segments
-/// and orders nothing.
+/// Returns the nanoseconds since the system was started, which no change of the wall clock affects.
+pub(crate) fn since_boot() -> u64 {
+    crate::sys::since_boot().unwrap_or_else(monotonic)
+}
+
+/// Returns the wall clock in nanoseconds since 1970, or 0 before 1970. It may be set back, so it
+/// orders nothing within an epoch.
 pub(crate) fn wall() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))

@@ -19,10 +19,10 @@ use super::{
 /// assert!(seconds >= 0.0);
 /// # Ok::<(), ictus::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stopwatch(Start);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Start {
     /// Started at that count; the counter's rate is known.
     Counter(u64),

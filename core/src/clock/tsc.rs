@@ -82,9 +82,9 @@ pub(crate) fn seconds_a_stamp() -> f64 {
     if !uses_tsc() {
         return 1e-9;
     }
-    let known = seconds_per_tick();
-    if known > 0.0 {
-        return known;
+    let cached = seconds_per_tick();
+    if cached > 0.0 {
+        return cached;
     }
     let mut rough = f64::from_bits(ROUGHLY.load(Relaxed));
     if rough == 0.0 {

@@ -96,7 +96,7 @@ impl MetricsPath {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.group.is_some() => {
                     thread::sleep(POLL_AGAIN_INTERVAL);
                 }
-                made => return made,
+                result => return result,
             }
         }
         self.try_create()
@@ -198,9 +198,9 @@ impl FolderMode {
     fn check_writer(&self, user: u32, shared_with: Option<u32>) -> io::Result<()> {
         let &FolderMode { owner, group, mode } = self;
         match shared_with {
-            Some(asked) if !self.is_shared_with(asked) => Err(access_error(format!(
-                "it is not shared with the group {asked}: it belongs to user {owner}, who must give the \
-                 same group"
+            Some(requested) if !self.is_shared_with(requested) => Err(access_error(format!(
+                "it is not shared with the group {requested}: it belongs to user {owner}; run a process of \
+                 that user with the same option `group` first"
             ))),
             None if mode & MODE_GROUP_WRITE != 0 => Err(access_error(format!(
                 "the group {group} may write in it (mode {mode:o}): give that group as the option `group`, \
@@ -289,26 +289,26 @@ mod tests {
 
     #[test]
     fn writers_use_their_own_folder_or_that_of_their_group() {
-        let taken = |folder: FolderMode, user, group| {
+        let accepted = |folder: FolderMode, user, group| {
             folder.check_writer(user, group).is_ok() && AccessPolicy::of(&folder, user).is_ok()
         };
         for mode in [0o700, 0o750, 0o755] {
-            assert!(taken(folder(ME, mode), ME, None), "{mode:o}");
-            assert!(taken(folder(OTHER, mode), 0, None), "{mode:o}");
-            assert!(!taken(folder(OTHER, mode), ME, None), "{mode:o}");
-            assert!(!taken(folder(0, mode), ME, None), "{mode:o}");
-            assert!(!taken(folder(OTHER, mode), ME, Some(TEAM)), "{mode:o}");
+            assert!(accepted(folder(ME, mode), ME, None), "{mode:o}");
+            assert!(accepted(folder(OTHER, mode), 0, None), "{mode:o}");
+            assert!(!accepted(folder(OTHER, mode), ME, None), "{mode:o}");
+            assert!(!accepted(folder(0, mode), ME, None), "{mode:o}");
+            assert!(!accepted(folder(OTHER, mode), ME, Some(TEAM)), "{mode:o}");
         }
         for mode in [0o770, 0o775, 0o2770] {
-            assert!(!taken(folder(ME, mode), ME, None), "{mode:o}");
-            assert!(!taken(folder(OTHER, mode), 0, None), "{mode:o}");
-            assert!(taken(folder(OTHER, mode), ME, Some(TEAM)), "{mode:o}");
-            assert!(!taken(folder(OTHER, mode), ME, Some(TEAM + 1)), "{mode:o}");
+            assert!(!accepted(folder(ME, mode), ME, None), "{mode:o}");
+            assert!(!accepted(folder(OTHER, mode), 0, None), "{mode:o}");
+            assert!(accepted(folder(OTHER, mode), ME, Some(TEAM)), "{mode:o}");
+            assert!(!accepted(folder(OTHER, mode), ME, Some(TEAM + 1)), "{mode:o}");
         }
         for mode in [0o777, 0o702, 0o1777] {
-            assert!(!taken(folder(ME, mode), ME, None), "{mode:o}");
-            assert!(!taken(folder(ME, mode), ME, Some(TEAM)), "{mode:o}");
-            assert!(!taken(folder(ME, mode), 0, None), "{mode:o}");
+            assert!(!accepted(folder(ME, mode), ME, None), "{mode:o}");
+            assert!(!accepted(folder(ME, mode), ME, Some(TEAM)), "{mode:o}");
+            assert!(!accepted(folder(ME, mode), 0, None), "{mode:o}");
         }
     }
 

@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, io};
 
 use super::{Directory, lock::EPOCH_TIMEOUT};
 use crate::{
-    clock::{Anchor, ClockIdentity, epoch_clocks::Clocks},
+    clock::{self, Anchor, ClockIdentity, epoch_clocks::Clocks},
     format::{header::SegmentHeader, totals_head},
 };
 
@@ -38,12 +38,22 @@ pub(crate) struct Epoch {
     /// See [`ClockIdentity::fingerprint`].
     pub(crate) fingerprint: u64,
     pub(crate) anchor: Anchor,
+    /// The wall clock's time when the system was started, in nanoseconds since 1970, as it was when
+    /// the epoch began.
+    booted: u64,
 }
 
 impl Epoch {
     /// Returns the epoch of memory of this process alone.
     pub(crate) fn unshared() -> Epoch {
-        Epoch { number: UNSHARED_EPOCH, fingerprint: 0, anchor: Anchor::now() }
+        let booted = clock::wall().saturating_sub(clock::since_boot());
+        Epoch { number: UNSHARED_EPOCH, fingerprint: 0, anchor: Anchor::now(), booted }
+    }
+
+    /// Returns the current time in nanoseconds since 1970. It is the same for all processes of the
+    /// epoch, and increases also if the wall clock is set back.
+    pub(crate) fn time(&self) -> u64 {
+        self.booted.saturating_add(clock::since_boot())
     }
 }
 
@@ -58,21 +68,21 @@ pub(crate) fn join(directory: &Directory) -> io::Result<Epoch> {
 
 /// As [`join`], but ignores epochs up to `ended`: the clock has restarted since that epoch ended.
 pub(crate) fn join_after(directory: &Directory, ended: Option<u32>) -> io::Result<Epoch> {
-    let find = |listed: &[Listed], own| find(listed, own).filter(|&number| Some(number) > ended);
+    let find = |listed: &[Listed], own| find(listed, own).filter(|&(number, _)| Some(number) > ended);
     let own = ClockIdentity::own();
     let fingerprint = own.fingerprint();
-    let epoch = |number| Epoch { number, fingerprint, anchor: Anchor::now() };
+    let epoch = |number, booted| Epoch { number, fingerprint, anchor: Anchor::now(), booted };
     if let Some(listed) = read(directory)?
-        && let Some(number) = find(&listed, &own)
+        && let Some((number, booted)) = find(&listed, &own)
     {
-        return Ok(epoch(number));
+        return Ok(epoch(number, booted));
     }
     // Happens once per boot: waits for the process that holds the lock, and reads the file again.
     let _lock = directory.lock_within(EPOCH_TIMEOUT)?;
     let existing = read(directory)?;
     let mut listed = existing.clone().unwrap_or_default();
-    if let Some(number) = find(&listed, &own) {
-        return Ok(epoch(number));
+    if let Some((number, booted)) = find(&listed, &own) {
+        return Ok(epoch(number, booted));
     }
     let clocks = recorded(directory);
     let is_own = |number: &u32| {
@@ -93,7 +103,7 @@ pub(crate) fn join_after(directory: &Directory, ended: Option<u32>) -> io::Resul
     directory.replace(FILE, text.as_bytes())?;
     // A clock that was set back, or that is not set yet after a boot, must not order new
     // observations before existing ones. Time stands still until the clock has caught up.
-    let mut epoch = epoch(number);
+    let mut epoch = epoch(number, own.booted());
     epoch.anchor.wall = epoch.anchor.wall.max(clocks.latest_time());
     Ok(epoch)
 }
@@ -108,12 +118,15 @@ fn above(used: &BTreeSet<u32>) -> u32 {
 /// Returns the number of this process's clock in a directory, or `None` if no process has recorded
 /// with it.
 pub(crate) fn current(directory: &Directory) -> Option<u32> {
-    find(&read(directory).ok()??, &ClockIdentity::own())
+    find(&read(directory).ok()??, &ClockIdentity::own()).map(|(number, _)| number)
 }
 
-fn find(listed: &[Listed], own: &ClockIdentity) -> Option<u32> {
-    let is_own = |text: &str| ClockIdentity::parse(text).is_some_and(|identity| own.continues(&identity));
-    listed.iter().find(|(_, text)| is_own(text)).map(|&(number, _)| number)
+/// Returns the number of a clock, and when its system was started.
+fn find(listed: &[Listed], own: &ClockIdentity) -> Option<(u32, u64)> {
+    listed.iter().find_map(|(number, text)| {
+        let identity = ClockIdentity::parse(text).filter(|identity| own.continues(identity))?;
+        Some((*number, identity.booted()))
+    })
 }
 
 /// Reads the file's entries. Returns `None` if the file is missing or broken.
@@ -161,7 +174,7 @@ mod tests {
     fn in_new_directory() -> (tempfile::TempDir, Directory, PathBuf) {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path()).unwrap();
-        let file = directory.place().path().join(FILE);
+        let file = directory.metrics_path().path().join(FILE);
         (parent, directory, file)
     }
 
@@ -239,7 +252,7 @@ mod tests {
         registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
         let ahead = Anchor { wall: u64::MAX / 2, ..Anchor::now() };
         let segment = directory.segments().unwrap()[0];
-        let path = directory.place().segment_path(segment);
+        let path = directory.metrics_path().segment_path(segment);
         crate::format::anchors::tests::forge(&path, &ahead);
         fs::write(&file, "1\nanother boot\n").unwrap();
         let joined = join(&directory).unwrap();

@@ -53,11 +53,12 @@ impl Directory {
     pub(super) fn check(&self, file: impl AsFd) -> io::Result<()> {
         let data = fstat(file)?;
         if !FileType::from_raw_mode(data.st_mode).is_file() {
-            return Err(access_error("it is not a regular file"));
+            return Err(access_error("it is not a regular file; remove it"));
         }
         if !self.trust.trusts(data.st_uid, data.st_gid) {
             return Err(access_error(&format!(
-                "it belongs to user {}, whose files do not count in this directory",
+                "it belongs to user {}, whose files do not count in this directory; remove it, or run all \
+                 processes as one user or one group",
                 data.st_uid
             )));
         }
@@ -98,7 +99,7 @@ impl Directory {
 
 fn open_error(error: Errno) -> io::Error {
     match error {
-        Errno::LOOP | Errno::MLINK => access_error("it is a symbolic link"),
+        Errno::LOOP | Errno::MLINK => access_error("it is a symbolic link; remove it"),
         error => error.into(),
     }
 }
@@ -115,8 +116,8 @@ mod tests {
     fn links_and_folders_are_not_opened() {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path()).unwrap();
-        std::os::unix::fs::symlink("/etc/passwd", directory.place().segment_path(1)).unwrap();
-        std::fs::create_dir(directory.place().segment_path(2)).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", directory.metrics_path().segment_path(1)).unwrap();
+        std::fs::create_dir(directory.metrics_path().segment_path(2)).unwrap();
         directory.open_segment(1).unwrap_err();
         directory.open_segment(2).unwrap_err();
     }

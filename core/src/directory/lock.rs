@@ -55,7 +55,7 @@ impl Directory {
                     "another process held its lock for {} ms; `fuser -v {}` names that process: wait for it, \
                      or end it",
                     timeout.as_millis(),
-                    self.place().path().join(LOCK).display(),
+                    self.metrics_path().path().join(LOCK).display(),
                 );
                 return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }

@@ -53,7 +53,7 @@ use crate::sys::own_descriptor::OwnDescriptor;
 /// may close all its descriptors, and the folder may be replaced.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    place: MetricsPath,
+    metrics_path: MetricsPath,
     pub(crate) folder: File,
     trust: AccessPolicy,
 }
@@ -75,8 +75,8 @@ const TEMP_MAX_AGE: Duration = Duration::from_secs(60);
 const MAX_TEXT: u64 = 4096;
 
 impl Directory {
-    pub(crate) fn new(place: MetricsPath, folder: File, trust: AccessPolicy) -> Directory {
-        Directory { place, folder, trust }
+    pub(crate) fn new(metrics_path: MetricsPath, folder: File, trust: AccessPolicy) -> Directory {
+        Directory { metrics_path, folder, trust }
     }
 
     /// Opens the folder of a metrics directory, and creates it if it is missing.
@@ -85,8 +85,8 @@ impl Directory {
         MetricsPath::new(metrics_directory).create_or_open()
     }
 
-    pub(crate) fn place(&self) -> &MetricsPath {
-        &self.place
+    pub(crate) fn metrics_path(&self) -> &MetricsPath {
+        &self.metrics_path
     }
 
     /// Returns the ids of all segments, in no order.
@@ -180,7 +180,7 @@ impl Directory {
     pub(crate) fn remove_stale_temp_files(&self) -> io::Result<()> {
         for name in self.names()?.iter().filter(|name| unfinished_id_of(name).is_some()) {
             let Ok(file) = self.open(name) else { continue };
-            let age = file.metadata().and_then(|data| data.modified()).map(|made| made.elapsed());
+            let age = file.metadata().and_then(|data| data.modified()).map(|modified| modified.elapsed());
             let old = age.is_ok_and(|age| age.is_ok_and(|age| age > TEMP_MAX_AGE));
             // The creating process locks its file before any other use. While this lock is held, it
             // cannot.

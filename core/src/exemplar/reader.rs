@@ -23,6 +23,19 @@ const WORDS: usize = ExemplarSlot::LINES as usize * LINE_WORDS;
 const MAX_ATTEMPTS: usize = if cfg!(ictus_loom) { 1 } else { 8 };
 
 /// An observation with the id of its trace.
+///
+/// ```
+/// use ictus::{Registry, snapshot::Value};
+///
+/// let registry = Registry::new();
+/// let jobs = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+/// jobs.observe_with_exemplar(0.25, "4bf92f3577b34da6a3ce929d0e0e4736");
+/// let snapshot = registry.snapshot()?;
+/// let Some(Value::Timer(timing)) = snapshot.get("job_seconds", &[]) else { panic!("a timer") };
+/// assert_eq!(timing.exemplars[0].value, 0.25);
+/// assert_eq!(&*timing.exemplars[0].trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Exemplar {
@@ -59,8 +72,8 @@ pub(crate) fn read(source: &impl SegmentSource, lane: u64, bounds: usize) -> io:
     if first == 0 {
         return Ok(Vec::new());
     }
-    let mut found: Vec<Option<Exemplar>> = vec![None; slots(bounds)];
-    let mut looks = [(); 3].map(|()| vec![0; found.len() * WORDS]);
+    let mut exemplars: Vec<Option<Exemplar>> = vec![None; slots(bounds)];
+    let mut looks = [(); 3].map(|()| vec![0; exemplars.len() * WORDS]);
     for _ in 0..MAX_ATTEMPTS {
         // Three reads. A slot that has the same even turn in the first and the last read had it
         // throughout. So the second read shows one complete exemplar: "whole" and "turn".
@@ -68,12 +81,12 @@ pub(crate) fn read(source: &impl SegmentSource, lane: u64, bounds: usize) -> io:
             source.read(first, look)?;
         }
         let mut is_torn = false;
-        for (place, found) in found.iter_mut().enumerate() {
-            let [first, second, last] = looks.each_ref().map(|look| &look[place * WORDS..][..WORDS]);
+        for (slot, exemplars) in exemplars.iter_mut().enumerate() {
+            let [first, second, last] = looks.each_ref().map(|look| &look[slot * WORDS..][..WORDS]);
             match (first[0], last[0]) {
                 // Other words of the slot, if any, are left from another series.
-                (0, 0) => *found = None,
-                (turn, again) if turn == again && turn % 2 == 0 => *found = decode(second),
+                (0, 0) => *exemplars = None,
+                (turn, again) if turn == again && turn % 2 == 0 => *exemplars = decode(second),
                 _ => is_torn = true,
             }
         }
@@ -81,7 +94,7 @@ pub(crate) fn read(source: &impl SegmentSource, lane: u64, bounds: usize) -> io:
             break;
         }
     }
-    Ok(found.into_iter().flatten().collect())
+    Ok(exemplars.into_iter().flatten().collect())
 }
 
 fn decode(words: &[u64]) -> Option<Exemplar> {

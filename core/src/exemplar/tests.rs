@@ -117,8 +117,8 @@ impl Written {
         let eyes = WeakMemoryView::new(&self.trace, Random(reader));
         let mut seen = 0;
         for _ in 0..2 {
-            let before = LaneHeader::read(&eyes, self.line).unwrap();
-            if !before.series.is_published() {
+            let header = LaneHeader::read(&eyes, self.line).unwrap();
+            if !header.series.is_published() {
                 continue;
             }
             // Read again, as for the head: the words of the first read may be of several moments.
@@ -126,27 +126,27 @@ impl Written {
             if exemplified == 0 {
                 continue;
             }
-            let found = read(&eyes, self.line, BOUNDS.len()).unwrap();
-            if LaneHeader::read(&eyes, self.line).unwrap().series != before.series {
+            let exemplars = read(&eyes, self.line, BOUNDS.len()).unwrap();
+            if LaneHeader::read(&eyes, self.line).unwrap().series != header.series {
                 continue;
             }
-            let life = self.words.iter().position(|&word| word == before.series).unwrap() as u64;
+            let life = self.words.iter().position(|&word| word == header.series).unwrap() as u64;
             let numbers = life * self.length..(life + 1) * self.length;
-            let known = numbers.start..numbers.end.min(numbers.start + exemplified);
-            for exemplar in &found {
+            let numbers_read = numbers.start..numbers.end.min(numbers.start + exemplified);
+            for exemplar in &exemplars {
                 let number = number(exemplar);
                 let whole = numbers.contains(&number)
                     && exemplar.value == value(number)
                     && *exemplar.trace_id == *trace_id(number)
                     && exemplar.time == self.times[number as usize];
-                let newest = known
+                let newest = numbers_read
                     .clone()
                     .rfind(|&other| bucket(&BOUNDS, value(other)) == bucket(&BOUNDS, value(number)));
                 if !whole || newest.is_some_and(|newest| number < newest) {
-                    return Err(format!("{exemplar:?} in life {life} with {known:?}"));
+                    return Err(format!("{exemplar:?} in life {life} with {numbers_read:?}"));
                 }
             }
-            seen += found.len();
+            seen += exemplars.len();
         }
         Ok(seen)
     }
@@ -173,16 +173,16 @@ fn killed_writer_leaves_complete_exemplars() {
     for stores in written.trace.published..=written.trace.stores.len() {
         let eyes = WeakMemoryView::after_read(&written.trace, stores);
         let complete = written.trace.recorded_at(count, stores);
-        let found = read(&eyes, written.line, BOUNDS.len()).unwrap();
+        let exemplars = read(&eyes, written.line, BOUNDS.len()).unwrap();
         for bucket in 0..=BOUNDS.len() {
             let is_in = |number: &u64| super::bucket(&BOUNDS, value(*number)) == bucket;
             let newest = (0..complete).rfind(is_in);
-            let shown = found.iter().map(number).find(is_in);
+            let shown = exemplars.iter().map(number).find(is_in);
             // The bucket of the exemplar that is being written shows none, or shows that one
             // already.
             let in_the_making = is_in(&complete) && complete < 40;
             let holds = shown == newest || in_the_making && shown.is_none_or(|shown| shown == complete);
-            assert!(holds, "after {stores} stores, {complete} exemplars: {found:?}");
+            assert!(holds, "after {stores} stores, {complete} exemplars: {exemplars:?}");
         }
     }
 }
@@ -201,8 +201,8 @@ fn interrupting_handler_tears_no_exemplar() {
     assert_eq!(slot.turn.load(Ordering::Relaxed), turn + 1);
     slot.turn.store(turn + 2, Ordering::Relaxed);
     assert!(!is_writing(lane, &supply, BOUNDS.len()));
-    let found = read(&supply.segment, line, BOUNDS.len()).unwrap();
-    assert!(found.iter().map(|one| &*one.trace_id).eq(["first", "in another slot"]));
+    let exemplars = read(&supply.segment, line, BOUNDS.len()).unwrap();
+    assert!(exemplars.iter().map(|one| &*one.trace_id).eq(["first", "in another slot"]));
 }
 
 #[test]
@@ -223,8 +223,8 @@ fn neighbours_of_many_buckets_share_a_slot() {
     for bucket in 0..=1000 {
         assert!(record(lane, &supply, &bounds, f64::from(bucket) + 0.5, &bucket.to_string()));
     }
-    let found = read(&supply.segment, line, bounds.len()).unwrap();
-    assert_eq!((found.len(), found[0].value, found[31].value), (32, 31.5, 1000.5));
+    let exemplars = read(&supply.segment, line, bounds.len()).unwrap();
+    assert_eq!((exemplars.len(), exemplars[0].value, exemplars[31].value), (32, 31.5, 1000.5));
     assert_eq!((lines(bounds.len()), lines(0), slots(14)), (64, 2, 15));
 }
 

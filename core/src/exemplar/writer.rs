@@ -33,10 +33,10 @@ pub(crate) fn record(
     }
     let words =
         [value.to_bits(), clock::wall(), trace_id.len() as u64].into_iter().chain(text_words(trace_id));
-    for (place, word) in slot.words.iter().zip(words) {
+    for (target, word) in slot.words.iter().zip(words) {
         // Release, "turn": a reader that sees a new word sees at its last read that the turn is
         // odd, or a later turn, and that the lane of the earlier series was hidden.
-        place.store(word, Ordering::Release);
+        target.store(word, Ordering::Release);
     }
     // Release, "whole": a reader that sees the even turn sees all words.
     slot.turn.store(turn.wrapping_add(2), Ordering::Release);
@@ -62,12 +62,12 @@ fn slot_for(
             Err(other) => other,
         };
     }
-    let place = bucket(bounds, value) * slots(bounds.len()) / (bounds.len() + 1);
-    slot_at(supply, first, place)
+    let index = bucket(bounds, value) * slots(bounds.len()) / (bounds.len() + 1);
+    slot_at(supply, first, index)
 }
 
-fn slot_at(supply: &impl LineAllocator, first: u64, place: usize) -> Option<&'static ExemplarSlot> {
-    supply.lines(first + place as u64 * ExemplarSlot::LINES)
+fn slot_at(supply: &impl LineAllocator, first: u64, index: usize) -> Option<&'static ExemplarSlot> {
+    supply.lines(first + index as u64 * ExemplarSlot::LINES)
 }
 
 /// Returns the id as words, padded with zeros.
@@ -84,7 +84,7 @@ fn slots_of(
 ) -> impl Iterator<Item = &'static ExemplarSlot> {
     let first = lane.exemplars.load(Ordering::Relaxed);
     let slots = if first == 0 { 0 } else { slots(bounds) };
-    (0..slots).filter_map(move |place| slot_at(supply, first, place))
+    (0..slots).filter_map(move |index| slot_at(supply, first, index))
 }
 
 /// Returns whether the caller is a signal handler that interrupted the write of an exemplar.

@@ -32,6 +32,15 @@ pub fn openmetrics(exposition: &Exposition) -> String {
 }
 
 /// Appends what [`openmetrics`] returns to a buffer, which repeated calls can reuse.
+///
+/// ```
+/// use ictus::{expose::{openmetrics, openmetrics_into}, surface::Exposition};
+///
+/// let exposition = Exposition::default();
+/// let mut buffer = String::new();
+/// openmetrics_into(&mut buffer, &exposition);
+/// assert_eq!(buffer, openmetrics(&exposition));
+/// ```
 pub fn openmetrics_into(out: &mut String, exposition: &Exposition) {
     let mut writer = Writer::new(out, exposition);
     for family in exposition.families() {

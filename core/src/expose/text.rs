@@ -28,6 +28,15 @@ pub fn text(exposition: &Exposition) -> String {
 }
 
 /// Appends what [`text`] returns to a buffer, which repeated calls can reuse.
+///
+/// ```
+/// use ictus::{expose::{text, text_into}, surface::Exposition};
+///
+/// let exposition = Exposition::default();
+/// let mut buffer = String::new();
+/// text_into(&mut buffer, &exposition);
+/// assert_eq!(buffer, text(&exposition));
+/// ```
 pub fn text_into(out: &mut String, exposition: &Exposition) {
     let mut writer = Writer::new(out, exposition);
     for family in exposition.families() {

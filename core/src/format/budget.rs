@@ -8,7 +8,7 @@
 
 use std::{cell::Cell, error::Error, fmt, io};
 
-use super::{layout::LINE, limits::shown_allowance, source::SegmentSource};
+use super::{layout::LINE, shown_size::shown_allowance, source::SegmentSource};
 
 /// Bytes that may be copied for each byte on disk. A reader copies a lane again each time that the
 /// lane's writer overtakes it, and in a segment with few lanes all writers may do so.

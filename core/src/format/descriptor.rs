@@ -9,7 +9,7 @@
 use super::{
     codec::{Decoder, Encoder},
     layout::{LINE, LINE_WORDS},
-    limits::{MAX_SERIES, MAX_VALUE, cut},
+    limits::{MAX_HELP, MAX_NAME, MAX_NAMES, MAX_SERIES, MAX_VALUE, cut, names_bytes},
     line_index::LineIndex,
 };
 use crate::{
@@ -49,7 +49,8 @@ pub(crate) struct SeriesDescriptor {
     pub(crate) family: LineIndex,
     /// Unique to this descriptor. Its lines may be reused from a removed series.
     pub(crate) serial: u32,
-    /// When its process created the series: wall clock, nanoseconds since 1970; 0 if unknown.
+    /// When its process created the series: nanoseconds since 1970, by the clock of its epoch; 0 if
+    /// unknown.
     pub(crate) begun: u64,
     pub(crate) values: Vec<String>,
 }
@@ -128,6 +129,19 @@ impl FamilyDescriptor {
             labels,
         };
         (sound && record.is_within_limits()).then_some(record)
+    }
+
+    /// Returns whether all texts are within the limits.
+    fn is_within_limits(&self) -> bool {
+        let names = || [&self.name].into_iter().chain(&self.labels);
+        names().all(|name| name.len() <= MAX_NAME)
+            && self.names_bytes() <= MAX_NAMES
+            && self.help.len() <= MAX_HELP
+    }
+
+    /// Returns the bytes of the names in each sample of the family.
+    pub(super) fn names_bytes(&self) -> usize {
+        names_bytes(&self.name, self.labels.iter().map(String::as_str))
     }
 
     /// Returns a family without a distribution, and with default options.
@@ -235,9 +249,10 @@ mod tests {
 
     #[test]
     fn window_larger_than_memory_is_refused() {
-        for (window, taken) in [(MAX_WINDOW, true), (MAX_WINDOW + 1, false), (u32::MAX, false), (0, false)] {
+        for (window, accepted) in [(MAX_WINDOW, true), (MAX_WINDOW + 1, false), (u32::MAX, false), (0, false)]
+        {
             let words = FamilyDescriptor { window, ..family() }.encode();
-            assert_eq!(FamilyDescriptor::decode(&words).is_some(), taken, "{window}");
+            assert_eq!(FamilyDescriptor::decode(&words).is_some(), accepted, "{window}");
         }
     }
 

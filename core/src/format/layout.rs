@@ -20,7 +20,7 @@
 
 use std::ptr;
 
-use super::series_word::SeriesWord;
+use super::series_word::{SeriesWord, UNPUBLISHED};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Bytes of a line, the unit in which memory is claimed.
@@ -148,12 +148,6 @@ pub(crate) enum HealthCounter {
     /// File descriptors of Ictus that the host program has closed. No observation is rejected.
     DescriptorClosed = 13,
 }
-
-/// Set in a lane's series word until the lane is published, and again after the series was removed.
-/// Readers skip such a lane.
-pub(crate) const UNPUBLISHED: u64 = 1 << 63;
-/// Upper limit of descriptors' serial numbers, exclusive.
-pub(crate) const SERIAL_BITS: u32 = 1 << 31;
 
 /// A lane's head: the words that change with each observation, and the lines of its other parts.
 #[repr(C, align(64))]

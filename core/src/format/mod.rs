@@ -14,6 +14,7 @@ pub(crate) mod limits;
 pub(crate) mod line_allocator;
 pub(crate) mod line_index;
 pub(crate) mod series_word;
+pub(crate) mod shown_size;
 pub(crate) mod source;
 pub(crate) mod stream;
 pub(crate) mod totals_head;

@@ -1,7 +1,13 @@
 //! Series words: how a lane names its series.
 
-use super::{layout::UNPUBLISHED, line_index::LineIndex};
+use super::line_index::LineIndex;
 use crate::packed::{pack, unpack};
+
+/// Set in a lane's series word until the lane is published, and again after the series was removed.
+/// Readers skip such a lane.
+pub(crate) const UNPUBLISHED: u64 = 1 << 63;
+/// Upper limit of descriptors' serial numbers, exclusive.
+pub(crate) const SERIAL_BITS: u32 = 1 << 31;
 
 /// The word by which a lane names its series. It identifies one incarnation of the lane.
 ///
@@ -14,8 +20,7 @@ impl SeriesWord {
     /// The word of a new lane.
     pub(crate) const NONE: SeriesWord = SeriesWord(0);
 
-    /// Returns the word of the descriptor at that line. `serial` is below
-    /// [`SERIAL_BITS`](super::layout::SERIAL_BITS).
+    /// Returns the word of the descriptor at that line. `serial` is below [`SERIAL_BITS`].
     pub(crate) const fn new(serial: u32, line: LineIndex) -> SeriesWord {
         SeriesWord(pack(serial, line.get()))
     }
@@ -51,8 +56,7 @@ impl SeriesWord {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{LineIndex, SeriesWord};
-    use crate::format::layout::{SERIAL_BITS, UNPUBLISHED};
+    use super::{LineIndex, SERIAL_BITS, SeriesWord, UNPUBLISHED};
 
     proptest! {
         #[test]

@@ -24,7 +24,7 @@ pub(crate) struct SubBucketBounds {
     /// Its first cell; -1, wrapped, for that of the zero threshold.
     cell: u32,
     /// The number of bounds below all its values.
-    place: u32,
+    index: u32,
 }
 
 impl Bounds {
@@ -43,13 +43,14 @@ impl Bounds {
         static INTERNED: Mutex<Vec<Weak<Bounds>>> = Mutex::new(Vec::new());
         // Does not wait: in a forked child the lock may be held forever, and the child then creates
         // another table.
-        let Ok(mut known) = INTERNED.try_lock() else { return Arc::new(Bounds::new(bounds)) };
-        known.retain(|table| table.strong_count() > 0);
-        if let Some(table) = known.iter().filter_map(Weak::upgrade).find(|table| table.as_slice() == bounds) {
+        let Ok(mut tables) = INTERNED.try_lock() else { return Arc::new(Bounds::new(bounds)) };
+        tables.retain(|table| table.strong_count() > 0);
+        if let Some(table) = tables.iter().filter_map(Weak::upgrade).find(|table| table.as_slice() == bounds)
+        {
             return table;
         }
         let table = Arc::new(Bounds::new(bounds));
-        known.push(Arc::downgrade(&table));
+        tables.push(Arc::downgrade(&table));
         table
     }
 
@@ -83,18 +84,18 @@ impl SubBucketBounds {
     /// Returns the sixteenth with a number, and whether it contains more than one bound.
     fn new(number: usize, bounds: &[f64]) -> (SubBucketBounds, bool) {
         let bits = exponential::bits_of(number);
-        let place = bounds.partition_point(|&bound| bound < f64::from_bits(bits.start));
+        let index = bounds.partition_point(|&bound| bound < f64::from_bits(bits.start));
         let mut inside =
-            bounds[place..].iter().map(|bound| bound.to_bits()).take_while(|&bound| bound < bits.end);
+            bounds[index..].iter().map(|bound| bound.to_bits()).take_while(|&bound| bound < bits.end);
         let bound = inside.next().unwrap_or(u64::MAX);
         let (cell, cell_bound) = exponential::first_dense_index(&bits);
-        (SubBucketBounds { cell_bound, bound, cell, place: place as u32 }, inside.next().is_some())
+        (SubBucketBounds { cell_bound, bound, cell, index: index as u32 }, inside.next().is_some())
     }
 
     /// As [`Bounds::bucket_index`], for a value in this sixteenth. The bounds must not be crowded.
     #[inline(always)]
-    pub(crate) fn place(&self, value: f64) -> usize {
-        (self.place + u32::from(value.to_bits() > self.bound)) as usize
+    pub(crate) fn bucket_index(&self, value: f64) -> usize {
+        (self.index + u32::from(value.to_bits() > self.bound)) as usize
     }
 
     /// As [`exponential::dense_index`], for a value in this sixteenth.
@@ -121,7 +122,7 @@ mod tests {
                 (expected, cell),
                 "{value:e}"
             );
-            assert!(bounds.crowded || sixteenth.place(value) == expected, "{value:e}");
+            assert!(bounds.crowded || sixteenth.bucket_index(value) == expected, "{value:e}");
         }
     }
 

@@ -129,8 +129,8 @@ pub(crate) fn has_bucket(bucket: i32) -> bool {
 }
 
 /// Returns the bucket at an index of a page.
-pub(crate) fn bucket_at(page: usize, place: usize) -> i32 {
-    (page * PAGE_BUCKETS + place) as i32 + FIRST
+pub(crate) fn bucket_at(page: usize, index: usize) -> i32 {
+    (page * PAGE_BUCKETS + index) as i32 + FIRST
 }
 
 /// Returns the bucket of a value, or `None` for the zero bucket.

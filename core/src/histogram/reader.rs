@@ -83,9 +83,9 @@ fn read_words(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Res
     source.read(line, &mut words)?;
     let mut pages = Vec::new();
     for &page in words[classic..].iter().filter(|&&line| line != 0) {
-        let known = pages.len();
-        pages.resize(known + exponential::PAGE_BUCKETS, 0);
-        source.read(page, &mut pages[known..])?;
+        let length = pages.len();
+        pages.resize(length + exponential::PAGE_BUCKETS, 0);
+        source.read(page, &mut pages[length..])?;
     }
     Ok(BucketCopy { words, pages })
 }
@@ -93,10 +93,10 @@ fn read_words(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Res
 impl BucketCopy {
     fn distribution(&self, bounds: &[f64]) -> Distribution {
         let (words, table) = self.words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
-        let made = table.iter().enumerate().filter(|&(_, &line)| line != 0);
-        let pages = made.zip(self.pages.chunks_exact(exponential::PAGE_BUCKETS));
+        let allocated = table.iter().enumerate().filter(|&(_, &line)| line != 0);
+        let pages = allocated.zip(self.pages.chunks_exact(exponential::PAGE_BUCKETS));
         let counts = pages.flat_map(|((page, _), counts)| {
-            counts.iter().enumerate().map(move |(place, &count)| (exponential::bucket_at(page, place), count))
+            counts.iter().enumerate().map(move |(index, &count)| (exponential::bucket_at(page, index), count))
         });
         Distribution {
             bounds: bounds.to_vec(),

@@ -1,7 +1,17 @@
 //! Sparse counts of exponential buckets.
 
 /// Counts by exponential bucket, ascending. Contains only buckets with a count above 0.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// ```
+/// use ictus::snapshot::{Distribution, SparseCounts};
+///
+/// let counts: SparseCounts = [(8, 3), (-8, 1)].into_iter().collect();
+/// assert_eq!(counts.iter().collect::<Vec<_>>(), [(-8, 1), (8, 3)]);
+/// assert_eq!((counts.get(8), counts.get(0)), (3, 0));
+/// // Bucket 8 ends at 2.
+/// assert_eq!(Distribution::upper_bound(8), 2.0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SparseCounts(Vec<(i32, u64)>);
 
 impl SparseCounts {
@@ -44,7 +54,7 @@ impl SparseCounts {
             (Ok(at), count) => self.0[at].1 = count,
             (Err(_), 0) => {}
             (Err(at), count) => {
-                // A reader holds the counts of every lane, so that room for as many more adds up.
+                // A reader holds the counts of every lane, so spare capacity adds up.
                 if self.0.len() == self.0.capacity() {
                     self.0.reserve_exact(self.0.len() / 8 + 1);
                 }

@@ -46,7 +46,7 @@ impl LaneBuckets {
         if bounds.is_dense() {
             self.add_n(values, |_, value| bounds.bucket_index(value), supply);
         } else {
-            self.add_n(values, SubBucketBounds::place, supply);
+            self.add_n(values, SubBucketBounds::bucket_index, supply);
         }
     }
 
@@ -54,7 +54,7 @@ impl LaneBuckets {
     fn add_n(
         &self,
         values: impl Iterator<Item = f64>,
-        place: impl Fn(&SubBucketBounds, f64) -> usize,
+        bucket_index: impl Fn(&SubBucketBounds, f64) -> usize,
         supply: &impl LineAllocator,
     ) {
         // Read once, because the compiler assumes nothing about memory after a store with release.
@@ -67,22 +67,22 @@ impl LaneBuckets {
                 continue;
             }
             let sixteenth = bounds.sub_bucket(value);
-            increment(&classic[place(sixteenth, value)]);
+            increment(&classic[bucket_index(sixteenth, value)]);
             let cell = sixteenth.dense_index(value);
-            let (page, place) = (cell / exponential::PAGE_BUCKETS, cell % exponential::PAGE_BUCKETS);
+            let (page, index) = (cell / exponential::PAGE_BUCKETS, cell % exponential::PAGE_BUCKETS);
             match self.pages[page].load(Ordering::Relaxed) {
-                Some(page) => increment(&page.counts[place]),
-                None => self.allocate_page(page, place, supply),
+                Some(page) => increment(&page.counts[index]),
+                None => self.allocate_page(page, index, supply),
             }
         }
     }
 
     #[cold]
-    fn allocate_page(&self, page: usize, place: usize, supply: &impl LineAllocator) {
+    fn allocate_page(&self, page: usize, index: usize, supply: &impl LineAllocator) {
         let new = supply.allocate(BucketPage::LINES).and_then(|line| Some((line, supply.lines(line)?)));
         let Some((line, new)) = new else { return increment(&self.words[UNALLOCATED]) };
         let new: &'static BucketPage = new;
-        increment(&new.counts[place]);
+        increment(&new.counts[index]);
         // Release, "page": a reader that acquires the line sees zeroed words or later ones.
         self.table[page].store(line, Ordering::Release);
         self.pages[page].store(Some(new), Ordering::Relaxed);

@@ -5,8 +5,9 @@ use std::{marker::PhantomData, sync::Arc};
 use super::{
     Counter, Gauge, Recorder, Timer,
     family_index::FamilyIndex,
+    label_values::LabelQuery,
     names::{self, Charset},
-    series::{LabelQuery, Series},
+    series::Series,
 };
 use crate::{
     catalog::{Definition, Kind, Unit, counter_name},
@@ -14,7 +15,7 @@ use crate::{
     format::{
         descriptor::FamilyDescriptor,
         layout::HealthCounter,
-        limits::{MAX_HELP, MAX_SERIES, MAX_VALUE, cut},
+        limits::{MAX_HELP, MAX_SERIES, cut},
     },
     options::FamilyOptions,
     policy::{label_order::LabelOrder, series_limit::OVERFLOW},
@@ -150,7 +151,7 @@ impl<M: MetricHandle> Family<M> {
         }
         let index = recorder.family(record)?;
         if order.is_some() {
-            recorder.note_labels(name, given);
+            recorder.families.note_labels(name, given);
         }
         let family = Family { recorder: Arc::clone(recorder), index, order, metric: PhantomData };
         if given.is_empty() {
@@ -170,11 +171,20 @@ impl<M: MetricHandle> Family<M> {
     /// only the first 64 KiB of a longer value. If the family has its maximum number of series, the
     /// handle is that of the [`OVERFLOW`](crate::OVERFLOW) series.
     ///
+    /// ```
+    /// let registry = ictus::Registry::new();
+    /// let jobs = registry.counter("jobs", "Jobs done.", &["queue", "status"])?;
+    /// jobs.labels(&["mail", "done"])?.inc();
+    /// assert!(jobs.labels(&["mail"]).is_err());
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::LabelCount`] if the number of values is not the number of the family's labels.
     pub fn labels(&self, values: &[&str]) -> Result<M> {
-        let series = self.sorted(values, |values| self.index.series(&LabelQuery(values), &self.recorder))?;
+        let series =
+            self.sorted(values, |values| self.index.series(&LabelQuery(values), &self.recorder.segments))?;
         let handle = M::of(Arc::clone(&self.recorder), series);
         // In a model, the threads race for the first lane.
         if cfg!(not(ictus_loom)) {
@@ -199,19 +209,8 @@ impl<M: MetricHandle> Family<M> {
         self.recorder.count_rejected(HealthCounter::Unlabelled);
     }
 
-    /// Removes this process's part of a series. Returns false if there was none.
-    pub(crate) fn remove_own(&self, values: &[&str]) -> Result<bool> {
-        self.sorted(values, |values| self.index.remove(&LabelQuery(values)))
-    }
-
-    /// Returns label values as a descriptor stores them: in the order of the sorted label names, cut.
-    pub(crate) fn stored_values(&self, values: &[&str]) -> Vec<String> {
-        let cut = |values: &[&str]| values.iter().map(|&value| cut(value, MAX_VALUE).to_owned()).collect();
-        self.sorted(values, cut)
-    }
-
-    pub(crate) fn descriptor(&self) -> &FamilyDescriptor {
-        &self.index.family.record
+    pub(crate) fn index(&self) -> &FamilyIndex {
+        &self.index
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -219,7 +218,7 @@ impl<M: MetricHandle> Family<M> {
     }
 
     /// Calls `act` with the label values in the order of the sorted label names.
-    fn sorted<T>(&self, values: &[&str], act: impl FnOnce(&[&str]) -> T) -> T {
+    pub(crate) fn sorted<T>(&self, values: &[&str], act: impl FnOnce(&[&str]) -> T) -> T {
         let Some(order) = &self.order else { return act(values) };
         let mut buffer = [""; FEW_LABELS];
         match order.apply_into(values, &mut buffer) {

@@ -13,12 +13,14 @@ use hashbrown::{Equivalent, HashTable};
 
 use super::{
     active_count::ActiveCount,
-    recorder::Recorder,
-    series::{FamilyDefinition, LabelQuery, LabelValues, Series, SeriesState},
+    family_definition::FamilyDefinition,
+    label_values::{LabelQuery, LabelValues},
+    process_segments::ProcessSegments,
+    series::{Series, SeriesState},
 };
 use crate::{
     error::{Error, Result},
-    format::layout::HealthCounter,
+    format::{descriptor::FamilyDescriptor, layout::HealthCounter},
     log_once::LogOnce,
     packed::unpack,
     policy::series_limit::OVERFLOW,
@@ -68,18 +70,22 @@ impl FamilyIndex {
         }
     }
 
+    pub(crate) fn descriptor(&self) -> &FamilyDescriptor {
+        &self.family.record
+    }
+
     /// Returns the series with the given label values. Creates it if it is new. Does not allocate
     /// otherwise.
     pub(crate) fn series(
         self: &Arc<Self>,
-        asked: &LabelQuery<'_>,
-        recorder: &Recorder,
+        requested: &LabelQuery<'_>,
+        segments: &ProcessSegments,
     ) -> Result<Arc<Series>> {
-        let hash = self.hasher.hash_one(asked);
-        if let Some(series) = find(&self.shard(hash).load(), hash, asked) {
+        let hash = self.hasher.hash_one(requested);
+        if let Some(series) = find(&self.shard(hash).load(), hash, requested) {
             return Ok(Arc::clone(series));
         }
-        self.missing_series(hash, asked, recorder)
+        self.missing_series(hash, requested, segments)
     }
 
     /// Returns a series that a lookup has not found. Kept out of line so that a lookup that finds
@@ -89,20 +95,20 @@ impl FamilyIndex {
     fn missing_series(
         self: &Arc<Self>,
         hash: u64,
-        asked: &LabelQuery<'_>,
-        recorder: &Recorder,
+        requested: &LabelQuery<'_>,
+        segments: &ProcessSegments,
     ) -> Result<Arc<Series>> {
-        self.check_labels(asked)?;
+        self.check_labels(requested)?;
         let shard = self.shard(hash);
         if self.active.is_full() {
             // Since the first lookup, the series may have got the last place.
-            let existing = find(&shard.load(), hash, asked).map(Arc::clone);
-            return Ok(existing.unwrap_or_else(|| self.overflow(recorder)));
+            let existing = find(&shard.load(), hash, requested).map(Arc::clone);
+            return Ok(existing.unwrap_or_else(|| self.overflow(segments)));
         }
-        let new = Arc::new(Series::new(Arc::clone(&self.family), asked));
+        let new = Arc::new(Series::new(Arc::clone(&self.family), requested));
         let mut existing = None;
         shard.rcu(|entries| {
-            existing = find(entries, hash, asked).map(Arc::clone);
+            existing = find(entries, hash, requested).map(Arc::clone);
             if existing.is_some() {
                 return Arc::clone(entries);
             }
@@ -122,7 +128,7 @@ impl FamilyIndex {
         // overflow series too.
         new.detach();
         detach_removed(shard);
-        Ok(self.overflow(recorder))
+        Ok(self.overflow(segments))
     }
 
     /// Returns the series for observations through an old handle. That is the same series if it had
@@ -131,29 +137,31 @@ impl FamilyIndex {
     pub(crate) fn resolve_stale(
         self: &Arc<Self>,
         old: &Arc<Series>,
-        recorder: &Recorder,
+        segments: &ProcessSegments,
     ) -> Option<Arc<Series>> {
         match old.state() {
             SeriesState::Removed => None,
-            SeriesState::Detached => self.series(&LabelQuery(&old.values().as_strs()), recorder).ok(),
-            SeriesState::Expired if !self.active.begin(old) => Some(self.overflow(recorder)),
+            SeriesState::Detached => self.series(&LabelQuery(&old.values().as_strs()), segments).ok(),
+            SeriesState::Expired if !self.active.begin(old) => Some(self.overflow(segments)),
             SeriesState::Expired | SeriesState::Active => Some(Arc::clone(old)),
         }
     }
 
-    /// Removes the series with the given label values. Returns false if there is none.
-    pub(crate) fn remove(&self, asked: &LabelQuery<'_>) -> Result<bool> {
-        self.check_labels(asked)?;
-        let hash = self.hasher.hash_one(asked);
+    /// Removes the series with the given label values, in the order of the sorted label names.
+    /// Returns false if there is none.
+    pub(crate) fn remove(&self, values: &[&str]) -> Result<bool> {
+        let requested = &LabelQuery(values);
+        self.check_labels(requested)?;
+        let hash = self.hasher.hash_one(requested);
         let previous = self.shard(hash).rcu(|entries| {
-            if find(entries, hash, asked).is_none() {
+            if find(entries, hash, requested).is_none() {
                 return Arc::clone(entries);
             }
             let mut entries = HashTable::clone(entries);
-            entries.retain(|entry| !entry.is(hash, asked));
+            entries.retain(|entry| !entry.is(hash, requested));
             Arc::new(entries)
         });
-        let Some(series) = find(&previous, hash, asked) else { return Ok(false) };
+        let Some(series) = find(&previous, hash, requested) else { return Ok(false) };
         Ok(self.end(series, SeriesState::Removed))
     }
 
@@ -191,14 +199,14 @@ impl FamilyIndex {
         &self.shards[unpack(hash).0 as usize % SHARDS]
     }
 
-    fn check_labels(&self, asked: &LabelQuery<'_>) -> Result<()> {
-        if asked.0.len() == self.family.record.labels.len() {
+    fn check_labels(&self, requested: &LabelQuery<'_>) -> Result<()> {
+        if requested.0.len() == self.family.record.labels.len() {
             return Ok(());
         }
         Err(Error::LabelCount {
             name: self.family.record.name.clone(),
             expected: self.family.record.labels.len(),
-            given: asked.0.len(),
+            given: requested.0.len(),
         })
     }
 
@@ -213,8 +221,8 @@ impl FamilyIndex {
 
     /// Returns the overflow series, in which all label sets beyond the family's limit are counted.
     #[cold]
-    fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
-        recorder.count_rejected(HealthCounter::Overflow);
+    fn overflow(self: &Arc<Self>, segments: &ProcessSegments) -> Arc<Series> {
+        segments.count_rejected(HealthCounter::Overflow);
         if self.overflow_log.is_first() {
             self.log_overflow();
         }
@@ -242,13 +250,13 @@ impl FamilyIndex {
 }
 
 impl Entry {
-    fn is(&self, hash: u64, asked: &LabelQuery<'_>) -> bool {
-        self.hash == hash && asked.equivalent(self.series.values())
+    fn is(&self, hash: u64, requested: &LabelQuery<'_>) -> bool {
+        self.hash == hash && requested.equivalent(self.series.values())
     }
 }
 
-fn find<'a>(entries: &'a Shard, hash: u64, asked: &LabelQuery<'_>) -> Option<&'a Arc<Series>> {
-    let entry = entries.find(hash, |entry| entry.is(hash, asked) && is_indexed(&entry.series))?;
+fn find<'a>(entries: &'a Shard, hash: u64, requested: &LabelQuery<'_>) -> Option<&'a Arc<Series>> {
+    let entry = entries.find(hash, |entry| entry.is(hash, requested) && is_indexed(&entry.series))?;
     Some(&entry.series)
 }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::{
     Recorder,
-    handle::{MAX_ATTEMPTS, count_rejected, retry_on_ended},
-    lane::GaugeLane,
+    gauge_lane::GaugeLane,
+    handle::{count_rejected, retry_on_ended},
     series::Series,
-    thread_lanes::AttachError,
+    thread_lanes::{AttachError, MAX_ATTEMPTS},
 };
 use crate::{
     format::layout::HealthCounter,
@@ -98,8 +98,8 @@ impl Gauge {
 
     /// Makes one attempt. Returns none if the segment was left meanwhile.
     fn attach_once(&self, series: &Series) -> Option<Result<&'static GaugeLane, AttachError>> {
-        let known = series.shared.load(Ordering::Acquire);
-        if let Some(lane) = known
+        let previous = series.shared.load(Ordering::Acquire);
+        if let Some(lane) = previous
             && lane.generation == fork::generation()
         {
             return Some(Ok(lane));
@@ -108,14 +108,14 @@ impl Gauge {
         if !series.is_describable() {
             return Some(Err(AttachError::Rejected(HealthCounter::LabelTooLong)));
         }
-        let made = self.recorder.with_segment(|segment| {
-            let (lane, word) = series.new_shared_lane(segment, life, &self.recorder)?;
+        let attached = self.recorder.segments.with_segment(|segment| {
+            let (lane, word) = series.new_shared_lane(segment, life, &self.recorder.segments)?;
             Some((lane, word, Arc::clone(segment)))
         });
-        let Some((new, word, segment)) = made else {
+        let Some((new, word, segment)) = attached else {
             return Some(Err(AttachError::Rejected(HealthCounter::NoMemory)));
         };
-        if let Err(other) = series.shared.compare_exchange(known, Some(new), Ordering::AcqRel) {
+        if let Err(other) = series.shared.compare_exchange(previous, Some(new), Ordering::AcqRel) {
             // Another thread was faster. Keep the lane for this series only: a thread that sets the
             // gauge may hold this lane from an earlier incarnation.
             series.store_spare_lane(new);

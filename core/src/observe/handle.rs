@@ -7,7 +7,7 @@ use super::{
     Recorder,
     lane::{LaneWriter, RecordResult},
     series::Series,
-    thread_lanes::{self, AttachError},
+    thread_lanes::{self, AttachError, MAX_ATTEMPTS},
 };
 use crate::{format::layout::HealthCounter, segment::writer::OUTLIVED, sum::LIMIT};
 
@@ -40,7 +40,7 @@ impl Handle {
         let Handle { recorder, series, .. } = self;
         // If there is no memory, the first observation counts the failure.
         let _ = retry_on_ended(recorder, series, |series| {
-            thread_lanes::attach_and_retry(series, recorder, |_| ())
+            thread_lanes::attach_and_retry(series, &recorder.segments, |_| ())
         });
     }
 
@@ -62,9 +62,9 @@ impl Handle {
         if OUTLIVED.load(Relaxed) {
             recorder.leave_outlived();
         }
-        recorder.check_file();
+        recorder.segments.check_file();
         match retry_on_ended(recorder, series, |series| {
-            thread_lanes::attach_and_retry(series, recorder, &write)
+            thread_lanes::attach_and_retry(series, &recorder.segments, &write)
         }) {
             Ok(RecordResult::Recorded) => {}
             Ok(RecordResult::Reentrant) => recorder.count_rejected(HealthCounter::Reentered),
@@ -72,10 +72,6 @@ impl Handle {
         }
     }
 }
-
-/// Maximum attempts of one observation, which may meet the end of an incarnation or of a segment
-/// each time.
-pub(super) const MAX_ATTEMPTS: usize = 4;
 
 /// Attaches to a series, or to the series that has replaced it, and retries if that one ended.
 #[cold]
@@ -90,8 +86,8 @@ pub(super) fn retry_on_ended<T>(
             Ok(done) => return Ok(done),
             Err(AttachError::Rejected(loss)) => return Err(loss),
             Err(AttachError::SeriesEnded) => {
-                let index = recorder.family_index(&series.family.record).ok_or(HealthCounter::Removed)?;
-                series = index.resolve_stale(&series, recorder).ok_or(HealthCounter::Removed)?;
+                let index = recorder.families.get(&series.family.record).ok_or(HealthCounter::Removed)?;
+                series = index.resolve_stale(&series, &recorder.segments).ok_or(HealthCounter::Removed)?;
             }
         }
     }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
+    family_definition::FamilyDefinition,
     lane::{LaneResources, LaneSpec, LaneWriter},
-    series::FamilyDefinition,
 };
 use crate::{
     catalog::Kind,
@@ -19,12 +19,12 @@ use crate::{
 };
 
 /// The lane pool of one `ThreadLanes`.
-#[derive(Default)]
 pub(crate) struct LanePool {
     /// By the ordinal of the segment.
     blocks: HashMap<u32, BlockCursor>,
     /// Lanes of removed series.
     free: HashMap<LaneSpec, Vec<&'static LaneWriter>>,
+    on_outlived: fn(),
 }
 
 /// The block of a segment that this pool is filling.
@@ -34,6 +34,12 @@ struct BlockCursor {
 }
 
 impl LanePool {
+    /// Creates an empty pool. Its lanes call `on_outlived` once the clock of their segment's stamps
+    /// was reset.
+    pub(crate) fn new(on_outlived: fn()) -> LanePool {
+        LanePool { blocks: HashMap::new(), free: HashMap::new(), on_outlived }
+    }
+
     /// Stores a lane for reuse. It must be in no table, and hidden from readers.
     pub(crate) fn release(&mut self, lane: &'static LaneWriter) {
         self.free.entry(lane.shape().clone()).or_default().push(lane);
@@ -65,7 +71,9 @@ impl LanePool {
             true => allocate_ring(lane, segment, family)?,
             false => (Ring::without_lane(lane), None),
         };
-        let rest = LaneResources { segment: Arc::downgrade(segment), buckets, anchored: AtomicU64::new(0) };
+        let segment = Arc::downgrade(segment);
+        let rest =
+            LaneResources { segment, buckets, anchored: AtomicU64::new(0), on_outlived: self.on_outlived };
         Some(Box::leak(Box::new(LaneWriter::new(ring, rest, shape))))
     }
 

@@ -44,8 +44,16 @@ pub struct LocalTimer {
     thread: PhantomData<*const ()>,
 }
 
+impl Timer {
+    /// Returns the same timer, bound to this thread.
+    #[must_use]
+    pub fn local(&self) -> LocalTimer {
+        LocalTimer::new(self.clone())
+    }
+}
+
 impl LocalTimer {
-    pub(crate) fn new(timer: Timer) -> LocalTimer {
+    fn new(timer: Timer) -> LocalTimer {
         LocalTimer { timer, cached: Cell::new(None), thread: PhantomData }
     }
 
@@ -59,8 +67,8 @@ impl LocalTimer {
     #[inline]
     pub fn observe_at(&self, value: f64, stamp: Stamp) {
         if is_valid_observation(value)
-            && let Some(held) = self.cached.get()
-            && let Some(lane) = held.lane()
+            && let Some(cached) = self.cached.get()
+            && let Some(lane) = cached.lane()
             && lane.observe_fast(value, stamp.0)
         {
             return;

@@ -24,10 +24,12 @@ pub(crate) fn metric(name: &str, charset: Charset) -> Result<(), Error> {
     let refused = |reason| Err(Error::Name { name: name.to_owned(), reason });
     check(name, charset, OF_METRICS)?;
     if escaped(name, OF_METRICS).starts_with("ictus_") {
-        return refused("names that start with ictus_ are reserved for Ictus");
+        return refused("names that start with ictus_ are reserved for Ictus; choose another name");
     }
     if name.starts_with(catalog::PREFIX) {
-        return refused("names that start with conductor/ are reserved for metrics of the SDKs");
+        return refused(
+            "names that start with conductor/ are reserved for metrics of the SDKs; choose another name",
+        );
     }
     Ok(())
 }
@@ -37,26 +39,32 @@ pub(crate) fn metric(name: &str, charset: Charset) -> Result<(), Error> {
 /// Refuses duplicates and names that the exposition needs itself. Names must also differ after they
 /// are escaped.
 pub(crate) fn labels(names: &[&str], kind: Kind, charset: Charset) -> Result<(), Error> {
-    for (place, name) in names.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let refused = |reason| Err(Error::Name { name: (*name).to_owned(), reason });
         check(name, charset, OF_LABELS)?;
         let escaped_name = escaped(name, OF_LABELS);
         if name.starts_with("__") {
-            return refused("label names that start with __ are reserved for Prometheus");
+            return refused(
+                "label names that start with __ are reserved for Prometheus; begin the name with a letter",
+            );
         }
         if escaped_name.starts_with("__") {
-            let reason = "label names that start with __ are reserved for Prometheus, and older clients get this one so: \
+            let reason = "label names that start with __ are reserved for Prometheus, and older clients get this one so; \
                           begin the name with a letter";
             return refused(reason);
         }
         if kind == Kind::Timer && matches!(*name, "quantile" | "le") {
-            return refused("a timer's quantiles and buckets are shown under this label");
+            return refused(
+                "a timer's quantiles and buckets are shown under this label; choose another name",
+            );
         }
-        if names[..place].contains(name) {
-            return refused("this label name is given twice");
+        if names[..index].contains(name) {
+            return refused("this label name is given twice; give it once");
         }
-        if names[..place].iter().any(|other| escaped(other, OF_LABELS) == escaped_name) {
-            return refused("another label has this name, once both are escaped with underscores");
+        if names[..index].iter().any(|other| escaped(other, OF_LABELS) == escaped_name) {
+            return refused(
+                "another label has this name, once both are escaped with underscores; rename one of them",
+            );
         }
     }
     Ok(())
@@ -85,8 +93,8 @@ pub(crate) fn lengths(name: &str, labels: &[&str]) -> Result<(), Error> {
     if names_bytes(name, labels.iter().copied()) <= MAX_NAMES {
         return Ok(());
     }
-    let reason =
-        "its name and the names of its labels have more than 4,096 bytes together, 6 for each label added";
+    let reason = "its name and the names of its labels have more than 4,096 bytes together, 6 for each label \
+         added; shorten them";
     Err(Error::Name { name: name.to_owned(), reason })
 }
 

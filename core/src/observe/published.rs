@@ -45,7 +45,7 @@ fn record(run: impl FnOnce(&Arc<Recorder>, &mut dyn FnMut()) + Send) -> (Trace, 
             let mut id = 0;
             let trace = Trace::of(|| {
                 let segment: Arc<Segment> =
-                    recorder.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
+                    recorder.segments.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
                 id = segment.id;
                 let mut moments = vec![store_trace::count()];
                 run(&recorder, &mut || moments.push(store_trace::count()));
@@ -69,10 +69,10 @@ fn readers((trace, id): &(Trace, u64), count: u64, check: impl Fn(&Totals, usize
         let mut segment = SegmentReader::open(eyes, *id).unwrap();
         for look in 0..2 {
             let seen = segment.source().state.borrow().seen;
-            let known = trace.checkpoints.partition_point(|&moment| moment <= seen) - 1;
+            let published = trace.checkpoints.partition_point(|&moment| moment <= seen) - 1;
             let totals = SegmentCursor::default().read(&mut segment, true);
             let totals = totals.unwrap_or_else(|bad| panic!("reader {reader}, look {look}: {bad}"));
-            check(&totals, known).unwrap_or_else(|wrong| panic!("reader {reader}, look {look}: {wrong}"));
+            check(&totals, published).unwrap_or_else(|wrong| panic!("reader {reader}, look {look}: {wrong}"));
         }
     }
 }
@@ -85,19 +85,19 @@ fn each(totals: &Totals, name: &str) -> Vec<(usize, SeriesTotal)> {
 }
 
 /// Checks that a timer shows the first `count` values of its series, where `count` is at most
-/// `most`.
-fn timer_holds(series: usize, most: usize, seen: &SeriesTotal) -> Result<(), String> {
+/// `max`.
+fn timer_holds(series: usize, max: usize, seen: &SeriesTotal) -> Result<(), String> {
     let count = seen.count as usize;
     let newest: Vec<f64> = seen.newest.iter().map(|observation| observation.value).collect();
     let expected: Vec<f64> =
         (count.saturating_sub(WINDOW as usize)..count).map(|index| value(series, index)).collect();
     let counted = seen.distribution.count() as usize;
     let exponential: u64 = seen.distribution.exponential.values().sum();
-    let holds = count <= most
+    let holds = count <= max
         && newest == expected
         && seen.sum.to_f64() == sum(series, count)
         && counted.max(exponential as usize) <= count;
-    if holds { Ok(()) } else { Err(format!("timer {series} with {most} observations: {seen:?}")) }
+    if holds { Ok(()) } else { Err(format!("timer {series} with {max} observations: {seen:?}")) }
 }
 
 fn state_holds(series: usize, states: &[f64], seen: f64) -> Result<(), String> {
@@ -128,22 +128,22 @@ fn reader_sees_published_lanes_only() {
         gauge.add(1.0);
         moment();
     });
-    readers(&recorded, 1500, |totals, known| {
+    readers(&recorded, 1500, |totals, published| {
         let shown = each(totals, "timed");
         for (series, seen) in &shown {
             timer_holds(*series, timers[*series], seen)?;
         }
         let whole = shown.iter().filter(|(series, seen)| seen.count as usize == timers[*series]).count();
-        if whole < known.min(timers.len()) {
-            return Err(format!("{whole} timers are whole of {known} series"));
+        if whole < published.min(timers.len()) {
+            return Err(format!("{whole} timers are whole of {published} series"));
         }
         let shown = each(totals, "counted");
         for (series, seen) in &shown {
             state_holds(*series, &[0.0, value(*series, 0)], seen.sum.to_f64())?;
         }
         let whole = shown.iter().filter(|(_, seen)| seen.sum.to_f64() > 0.0).count() + timers.len();
-        if whole < known.min(timers.len() + COUNTERS) {
-            return Err(format!("{whole} timers and counters are whole of {known} series"));
+        if whole < published.min(timers.len() + COUNTERS) {
+            return Err(format!("{whole} timers and counters are whole of {published} series"));
         }
         for (series, seen) in each(totals, "gauged") {
             state_holds(series, &[0.0, value(series, 0), value(series, 1)], seen.state)?;

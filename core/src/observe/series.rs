@@ -1,31 +1,25 @@
 //! One series in the recording process: its label values, its incarnations, and its descriptor.
 
-use std::{
-    hash::{Hash, Hasher},
-    sync::{Arc, TryLockError, Weak},
-};
+use std::sync::Arc;
 
 use arc_swap::{ArcSwapOption, Guard};
-use hashbrown::Equivalent;
 
 use super::{
-    lane::GaugeLane,
-    recorder::Recorder,
+    family_definition::FamilyDefinition,
+    gauge_lane::GaugeLane,
+    label_values::{LabelQuery, LabelValues},
+    process_segments::ProcessSegments,
+    series_ids,
     thread_lanes::{self, Disposition},
 };
 use crate::{
-    catalog::Kind,
-    clock,
     format::{
-        descriptor::{FamilyDescriptor, MAX_BYTES, SeriesDescriptor},
+        descriptor::{MAX_BYTES, SeriesDescriptor},
         limits::MAX_VALUE,
-        line_index::LineIndex,
         series_word::SeriesWord,
     },
-    histogram::Bounds,
-    packed::{pack, unpack},
     segment::writer::{Segment, SeriesLocation},
-    sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, process_wide, static_ref::AtomicOptionRef},
+    sync::{AtomicU64, Ordering, fence, static_ref::AtomicOptionRef},
     sys::fork,
 };
 
@@ -67,68 +61,12 @@ pub(super) enum SeriesState {
 
 const STATE_BITS: u32 = 2;
 
-/// The definition of a family, shared by all its series.
-#[derive(Debug)]
-pub(crate) struct FamilyDefinition {
-    pub(super) record: FamilyDescriptor,
-    /// The bounds of a timer with buckets.
-    pub(super) bounds: Option<Arc<Bounds>>,
-    described: DescriptorCache,
-    recorder: Weak<Recorder>,
-}
-
-impl FamilyDefinition {
-    pub(super) fn new(record: FamilyDescriptor, recorder: Weak<Recorder>) -> FamilyDefinition {
-        let has_buckets = record.kind == Kind::Timer && record.distribution;
-        let bounds = has_buckets.then(|| Bounds::interned(&record.bounds));
-        FamilyDefinition { record, bounds, described: DescriptorCache::default(), recorder }
-    }
-}
-
-/// Label values, in the order of the family's label names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LabelValues(Box<[Box<str>]>);
-
-/// Borrowed label values, for a lookup that does not allocate.
-pub(crate) struct LabelQuery<'a>(pub(crate) &'a [&'a str]);
-
-impl Hash for LabelValues {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|value| value.hash(state));
-    }
-}
-
-impl Hash for LabelQuery<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|value| value.hash(state));
-    }
-}
-
-impl Equivalent<LabelValues> for LabelQuery<'_> {
-    fn equivalent(&self, values: &LabelValues) -> bool {
-        self.0.iter().copied().eq(values.0.iter().map(|value| &**value))
-    }
-}
-
-impl From<&LabelQuery<'_>> for LabelValues {
-    fn from(asked: &LabelQuery<'_>) -> LabelValues {
-        LabelValues(asked.0.iter().map(|&value| value.into()).collect())
-    }
-}
-
-impl LabelValues {
-    /// Returns the values as a caller would pass them.
-    pub(super) fn as_strs(&self) -> Vec<&str> {
-        self.0.iter().map(|value| &**value).collect()
-    }
-}
-
 impl Series {
-    pub(super) fn new(family: Arc<FamilyDefinition>, asked: &LabelQuery<'_>) -> Series {
+    pub(super) fn new(family: Arc<FamilyDefinition>, requested: &LabelQuery<'_>) -> Series {
         Series {
-            id: ids::acquire(),
+            id: series_ids::acquire(),
             family,
-            values: asked.into(),
+            values: requested.into(),
             incarnation: AtomicU64::new(SeriesState::Expired as u64),
             published: AtomicU64::new(0),
             described: ArcSwapOption::empty(),
@@ -197,12 +135,12 @@ impl Series {
             // An expired series that its family has dropped must not begin another incarnation.
             ((state(word) as u64) < to as u64).then_some(word >> STATE_BITS << STATE_BITS | to as u64)
         };
-        let Ok(before) = self.incarnation.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else {
+        let Ok(previous) = self.incarnation.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else {
             return false;
         };
-        let was_present = state(before) == SeriesState::Active;
+        let was_present = state(previous) == SeriesState::Active;
         if was_present {
-            self.release_resources(before >> STATE_BITS);
+            self.release_resources(previous >> STATE_BITS);
         }
         was_present
     }
@@ -234,11 +172,11 @@ impl Series {
         if let Some(described) = described
             && described.0 == life
         {
-            let known = self.described.compare_and_swap(&described, None);
-            if Guard::into_inner(known).is_some_and(|known| Arc::ptr_eq(&known, &described))
-                && let Some(recorder) = self.family.recorder.upgrade()
+            let replaced = self.described.compare_and_swap(&described, None);
+            if Guard::into_inner(replaced).is_some_and(|replaced| Arc::ptr_eq(&replaced, &described))
+                && let Some(segments) = self.family.segments()
             {
-                recorder.release_series(&described.1);
+                segments.free_descriptor(&described.1);
             }
         }
     }
@@ -263,10 +201,11 @@ impl Series {
         &self,
         segment: &Segment,
         life: u64,
-        recorder: &Recorder,
+        segments: &ProcessSegments,
     ) -> Option<(&'static GaugeLane, SeriesWord)> {
         let word = self.describe(segment, life)?;
-        let lane = match self.take_spare_lane(segment).or_else(|| recorder.take_free_gauge_lane(segment)) {
+        let lane = match self.take_spare_lane(segment).or_else(|| segments.free_gauge_lanes.acquire(segment))
+        {
             Some(lane) => {
                 lane.clear();
                 lane
@@ -282,13 +221,13 @@ impl Series {
 
     /// Moves a gauge out of the segment with the ordinal `from`. Returns false if `to` has no
     /// memory for it.
-    pub(super) fn move_gauge(&self, from: u32, to: &Segment, recorder: &Recorder) -> bool {
+    pub(super) fn move_gauge(&self, from: u32, to: &Segment, segments: &ProcessSegments) -> bool {
         let Some(old) = self.shared.load(Ordering::Acquire) else { return true };
         let Some(life) = self.incarnation() else { return true };
         if old.ordinal != from || old.generation != fork::generation() {
             return true;
         }
-        let Some((new, word)) = self.new_shared_lane(to, life, recorder) else { return false };
+        let Some((new, word)) = self.new_shared_lane(to, life, segments) else { return false };
         // Hide the old lane before its state is in another lane: no reader of both counts it twice.
         old.hide();
         old.move_to(new);
@@ -310,7 +249,7 @@ impl Series {
     /// Whether the label values are short enough for a descriptor.
     pub(super) fn is_describable(&self) -> bool {
         // In addition to its values, a descriptor holds their lengths and a few numbers.
-        let lengths = || self.values.0.iter().map(|value| value.len().min(MAX_VALUE));
+        let lengths = || self.values.as_slice().iter().map(|value| value.len().min(MAX_VALUE));
         let bytes: usize = lengths().map(|length| length + size_of::<u64>()).sum();
         bytes + 64 <= MAX_BYTES && self.family.record.may_have(lengths().sum())
     }
@@ -318,20 +257,19 @@ impl Series {
     /// Returns a lane's series word: the location of the descriptor. Writes the descriptor if the
     /// segment has none for this incarnation.
     pub(super) fn describe(&self, segment: &Segment, life: u64) -> Option<SeriesWord> {
-        let known = self.described.load_full();
-        if let Some(known) = &known
-            && (known.0, known.1.ordinal) == (life, segment.ordinal)
+        let cached = self.described.load_full();
+        if let Some(cached) = &cached
+            && (cached.0, cached.1.ordinal) == (life, segment.ordinal)
         {
-            return Some(known.1.word);
+            return Some(cached.1.word);
         }
-        let family =
-            self.family.described.line(segment, || segment.describe(&self.family.record.encode()))?;
-        let begun = clock::wall();
-        let encode = |serial| SeriesDescriptor::encode(family, serial, begun, &self.values.0);
-        let place = segment.describe_series(encode)?;
-        let word = place.word;
+        let family = self.family.descriptor_line(segment)?;
+        let begun = segment.time();
+        let encode = |serial| SeriesDescriptor::encode(family, serial, begun, self.values.as_slice());
+        let location = segment.describe_series(encode)?;
+        let word = location.word;
         // Threads that race write two descriptors; readers merge series by their label values.
-        self.described.compare_and_swap(&known, Some(Arc::new((life, place))));
+        self.described.compare_and_swap(&cached, Some(Arc::new((life, location))));
         Some(word)
     }
 }
@@ -344,11 +282,11 @@ impl Drop for Series {
             thread_lanes::end(self.id, life, Disposition::Retain);
         }
         if let Some(lane) = self.kept.load(Ordering::Acquire)
-            && let Some(recorder) = self.family.recorder.upgrade()
+            && let Some(segments) = self.family.segments()
         {
-            recorder.release_gauge_lane(lane);
+            segments.free_gauge_lanes.release(lane);
         }
-        ids::release(self.id);
+        series_ids::release(self.id);
     }
 }
 
@@ -358,82 +296,5 @@ fn state(word: u64) -> SeriesState {
         1 => SeriesState::Expired,
         2 => SeriesState::Detached,
         _ => SeriesState::Removed,
-    }
-}
-
-/// Dense ids. The ids of dropped series are reused first.
-mod ids {
-    use super::{AtomicOptionRef, AtomicU32, Mutex, Ordering, TryLockError, fork, process_wide};
-
-    process_wide! {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-    }
-    process_wide! {
-        static FREE: AtomicOptionRef<Free> = AtomicOptionRef::null();
-    }
-
-    struct Free {
-        /// A forked child has its own: its parent's mutex may be locked permanently.
-        generation: u32,
-        ids: Mutex<Vec<usize>>,
-    }
-
-    fn with_free<T>(act: impl FnOnce(&mut Vec<usize>) -> T) -> Option<T> {
-        let known = FREE.load(Ordering::Acquire);
-        let free = match known {
-            Some(free) if free.generation == fork::generation() => free,
-            _ => {
-                let new: &'static Free =
-                    Box::leak(Box::new(Free { generation: fork::generation(), ids: Mutex::default() }));
-                match FREE.compare_exchange(known, Some(new), Ordering::AcqRel) {
-                    Ok(()) => new,
-                    Err(other) => other?,
-                }
-            }
-        };
-        match free.ids.try_lock() {
-            Ok(mut ids) => Some(act(&mut ids)),
-            Err(TryLockError::Poisoned(poisoned)) => Some(act(&mut poisoned.into_inner())),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    pub(super) fn acquire() -> usize {
-        let free = with_free(Vec::pop).flatten();
-        free.unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed) as usize)
-    }
-
-    pub(super) fn release(id: usize) {
-        // The lock is held only briefly; a few ids may be lost.
-        for _ in 0..100 {
-            if with_free(|free| free.push(id)).is_some() {
-                return;
-            }
-            std::thread::yield_now();
-        }
-    }
-}
-
-/// Cache of the location of a descriptor in this process's current segment.
-#[derive(Debug, Default)]
-struct DescriptorCache(
-    /// The segment's ordinal in the high half, the line in the low half. After a fork, the line in
-    /// the parent's segment is therefore not mistaken for one in the child's.
-    AtomicU64,
-);
-
-impl DescriptorCache {
-    /// Returns the line. Calls `describe` if there is none. Threads that race write two
-    /// descriptors; either will do, because readers merge series by their label values.
-    fn line(&self, segment: &Segment, describe: impl FnOnce() -> Option<LineIndex>) -> Option<LineIndex> {
-        let known = self.0.load(Ordering::Acquire);
-        let (ordinal, line) = unpack(known);
-        if ordinal == segment.ordinal {
-            return Some(LineIndex::new(line));
-        }
-        let line = describe()?;
-        // Release: a thread that loads the line publishes a lane that points to it.
-        self.0.store(pack(segment.ordinal, line.get()), Ordering::Release);
-        Some(line)
     }
 }

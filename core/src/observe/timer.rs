@@ -6,10 +6,8 @@ use super::{
     Recorder,
     handle::{Handle, count_rejected, is_valid_observation},
     lane::RecordResult,
-    local_timer::LocalTimer,
     series::Series,
     thread_lanes,
-    timer_guard::TimerGuard,
 };
 use crate::{
     clock::{Stamp, Stopwatch},
@@ -121,13 +119,13 @@ impl Timer {
         }
         let bounds = series.family.bounds.as_deref().map_or(&[][..], Bounds::as_slice);
         self.0.record(|lane| {
-            let taken = lane.observe(value, end.0);
+            let recorded = lane.observe(value, end.0);
             // Store the exemplar after the observation: a reader that sees the exemplar also counts
             // the observation.
-            if taken == RecordResult::Recorded && !lane.record_exemplar(bounds, value, trace_id) {
+            if recorded == RecordResult::Recorded && !lane.record_exemplar(bounds, value, trace_id) {
                 recorder.count_rejected(HealthCounter::Exemplar);
             }
-            taken
+            recorded
         });
     }
 
@@ -164,21 +162,8 @@ impl Timer {
         seconds
     }
 
-    /// Returns the same timer, bound to this thread.
-    #[must_use]
-    pub fn local(&self) -> LocalTimer {
-        LocalTimer::new(self.clone())
-    }
-
     /// Returns the series' index in every thread's table.
     pub(super) fn id(&self) -> usize {
         self.0.id
-    }
-
-    /// Starts a measurement. [`TimerGuard::stop`], or dropping the guard, observes the elapsed
-    /// time.
-    #[must_use = "the time until this is dropped is observed"]
-    pub fn start(&self) -> TimerGuard<'_> {
-        TimerGuard::new(self)
     }
 }

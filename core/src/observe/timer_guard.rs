@@ -29,8 +29,17 @@ pub struct TimerGuard<'timer> {
     started: Stopwatch,
 }
 
+impl Timer {
+    /// Starts a measurement. [`TimerGuard::stop`], or dropping the guard, observes the elapsed
+    /// time.
+    #[must_use = "the time until this is dropped is observed"]
+    pub fn start(&self) -> TimerGuard<'_> {
+        TimerGuard::new(self)
+    }
+}
+
 impl<'timer> TimerGuard<'timer> {
-    pub(crate) fn new(timer: &'timer Timer) -> TimerGuard<'timer> {
+    fn new(timer: &'timer Timer) -> TimerGuard<'timer> {
         TimerGuard { timer, started: Stopwatch::start() }
     }
 

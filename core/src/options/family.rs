@@ -48,6 +48,19 @@ impl Default for FamilyOptions {
 
 impl FamilyOptions {
     /// Sets how many of a timer's newest observations form the window for quantiles: 1 to 65,536.
+    ///
+    /// ```
+    /// use ictus::{FamilyOptions, Registry, snapshot::Value};
+    ///
+    /// let registry = Registry::new();
+    /// let options = FamilyOptions::default().window(2);
+    /// let jobs = registry.timer_with("job_seconds", "", &[], &options)?.labels(&[])?;
+    /// [0.1, 0.2, 0.3].into_iter().for_each(|seconds| jobs.observe(seconds));
+    /// let snapshot = registry.snapshot()?;
+    /// let Some(Value::Timer(timing)) = snapshot.get("job_seconds", &[]) else { panic!("a timer") };
+    /// assert_eq!((timing.count, timing.window.len()), (3, 2));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
     #[must_use]
     pub fn window(self, observations: u32) -> FamilyOptions {
         FamilyOptions { window: observations, ..self }
@@ -94,6 +107,17 @@ impl FamilyOptions {
     /// Observations of further label sets are recorded in one series, whose label values are
     /// [`OVERFLOW`](crate::OVERFLOW), and counted. Numbers above 1,048,576 are reduced to
     /// 1,048,576.
+    ///
+    /// ```
+    /// use ictus::{FamilyOptions, OVERFLOW, Registry, snapshot::Value};
+    ///
+    /// let registry = Registry::with_options(FamilyOptions::default().max_series(1));
+    /// let jobs = registry.counter("jobs", "", &["tenant"])?;
+    /// ["acme", "bolt", "cask"].into_iter().try_for_each(|tenant| jobs.labels(&[tenant]).map(|jobs| jobs.inc()))?;
+    /// let snapshot = registry.snapshot()?;
+    /// assert_eq!(snapshot.get("jobs", &[("tenant", OVERFLOW)]), Some(&Value::Counter(2.0)));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
     #[must_use]
     pub fn max_series(self, series: u32) -> FamilyOptions {
         FamilyOptions { max_series: series, ..self }
@@ -119,6 +143,13 @@ impl FamilyOptions {
     }
 
     /// Checks the options; every function that accepts options does this.
+    ///
+    /// ```
+    /// use ictus::FamilyOptions;
+    ///
+    /// assert!(FamilyOptions::default().window(10_000).validate().is_ok());
+    /// assert!(FamilyOptions::default().window(0).validate().is_err());
+    /// ```
     ///
     /// # Errors
     ///

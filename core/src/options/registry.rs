@@ -89,7 +89,10 @@ impl RegistryOptions {
     /// its valid values.
     pub fn validate(&self) -> Result<()> {
         if self.group == Some(u32::MAX) {
-            return Err(Error::Option { option: "group", reason: "no group has that number" });
+            return Err(Error::Option {
+                option: "group",
+                reason: "no group has that number; create the group, or choose another one",
+            });
         }
         self.families.validate()
     }

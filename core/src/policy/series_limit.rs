@@ -23,7 +23,7 @@ pub const OVERFLOW: &str = "ictus_overflow";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contribution<'a> {
     pub(crate) labels: &'a [String],
-    /// When the contribution began: wall clock, nanoseconds since 1970.
+    /// When the contribution began: nanoseconds since 1970, by the clock of its epoch.
     pub(crate) begun: u64,
     /// Breaks ties between contributions that began at the same time, in the same way in every
     /// reader.

@@ -31,6 +31,7 @@ pub(crate) mod retire;
 pub(crate) mod segment_file;
 pub(crate) mod segment_log;
 pub(crate) mod segment_reader;
+pub(crate) mod stored_observations;
 pub(crate) mod totals;
 pub(crate) mod totals_file;
 
@@ -82,7 +83,7 @@ use segment_log::SegmentLog;
 #[derive(Debug)]
 pub struct Reader {
     path: Option<PathBuf>,
-    place: Option<MetricsPath>,
+    metrics_path: Option<MetricsPath>,
     local_segments: Option<LocalSegments>,
     segments: HashMap<u64, SegmentFile>,
     totals: ReadTotals,
@@ -150,7 +151,7 @@ impl Reader {
     fn of(path: Option<PathBuf>, memory: Option<LocalSegments>) -> Reader {
         let path = path.map(|path| access::resolve(&path).unwrap_or(path));
         Reader {
-            place: path.as_deref().and_then(|path| MetricsPath::resolve(path).ok()),
+            metrics_path: path.as_deref().and_then(|path| MetricsPath::resolve(path).ok()),
             path,
             local_segments: memory,
             segments: HashMap::new(),
@@ -203,10 +204,10 @@ impl Reader {
     /// Returns a snapshot without series that have been idle for more than `idle` nanoseconds. If
     /// `idle` is none, the idle time of each family counts.
     pub(crate) fn snapshot_in_epoch(&mut self, idle: Option<u64>) -> Result<Snapshot> {
-        if self.place.is_none()
+        if self.metrics_path.is_none()
             && let Some(path) = &self.path
         {
-            self.place = Some(MetricsPath::resolve(path)?);
+            self.metrics_path = Some(MetricsPath::resolve(path)?);
         }
         if self.generation != fork::generation() {
             self.generation = fork::generation();
@@ -216,8 +217,8 @@ impl Reader {
         self.local_segments.iter_mut().for_each(LocalSegments::begin);
         let (directory, in_memory) = self.read_all()?;
         let epoch = directory.as_ref().and_then(clock_epoch::current);
-        if let Some(place) = &self.place {
-            self.segment_log.finish(place);
+        if let Some(metrics_path) = &self.metrics_path {
+            self.segment_log.finish(metrics_path);
         }
         let mut health = self.health.clone();
         self.segments.values().for_each(|known| known.count_health(&mut health));
@@ -247,23 +248,23 @@ impl Reader {
 
     /// Reads the directory, if there is one, and memory. Returns the number of segments in memory.
     fn read_all(&mut self) -> Result<(Option<Directory>, u64)> {
-        let Some(place) = self.place.clone() else {
+        let Some(metrics_path) = self.metrics_path.clone() else {
             let read = self.merge(None, None).map_err(|error| Error::io("", "read", error))?;
             return Ok((None, read.unwrap_or(0)));
         };
-        let mut read = self.read_directory(&place);
+        let mut read = self.read_directory(&metrics_path);
         if read.as_ref().is_err_and(is_exhausted) {
             // The files that this reader has open may have used up the descriptors.
             self.segments.values_mut().for_each(SegmentFile::close);
             self.totals.close();
-            read = self.read_directory(&place);
+            read = self.read_directory(&metrics_path);
         }
-        read.map_err(|error| Error::io(place.path(), "read the metrics directory", error))
+        read.map_err(|error| Error::io(metrics_path.path(), "read the metrics directory", error))
     }
 
-    fn read_directory(&mut self, place: &MetricsPath) -> io::Result<(Option<Directory>, u64)> {
+    fn read_directory(&mut self, metrics_path: &MetricsPath) -> io::Result<(Option<Directory>, u64)> {
         for _ in 0..MAX_ATTEMPTS {
-            let directory = place.open()?;
+            let directory = metrics_path.open()?;
             let listed = match &directory {
                 Some(directory) => self.list(directory)?,
                 // The directory does not exist, or was removed.
@@ -274,7 +275,7 @@ impl Reader {
             }
         }
         self.give_up()?;
-        let directory = place.open()?;
+        let directory = metrics_path.open()?;
         let in_memory = self.merge(None, directory.as_ref())?.unwrap_or(0);
         Ok((directory, in_memory))
     }
@@ -343,7 +344,7 @@ impl Reader {
         if let Err(bad) = self.totals.poll(directory)? {
             self.log_once(&format!(
                 "{} is left out, the last good totals stay: {bad}",
-                directory.place().path().join("totals").display()
+                directory.metrics_path().path().join("totals").display()
             ));
         }
         Ok(())
@@ -464,7 +465,7 @@ impl Reader {
     }
 
     fn poll_segments(&mut self, ids: &[u64], directory: Option<&Directory>) -> io::Result<Option<u64>> {
-        if let Some(place) = &self.place {
+        if let Some(metrics_path) = &self.metrics_path {
             // Oldest first. A segment that precedes a merged one changes the ranks of all segments,
             // and so touches every series.
             let mut keys: Vec<_> =
@@ -478,7 +479,7 @@ impl Reader {
                 {
                     return Ok(None);
                 }
-                known.read(place, key.id, &mut self.merged, &mut self.segment_log);
+                known.read(metrics_path, key.id, &mut self.merged, &mut self.segment_log);
                 if !was_open {
                     known.close();
                 }
@@ -515,7 +516,7 @@ impl Reader {
             }
             Err(bad) => self.log_once(&format!(
                 "segments of ended processes in {} cannot be added to the totals: {bad}",
-                directory.place().path().display()
+                directory.metrics_path().path().display()
             )),
         }
         has_retired

@@ -6,6 +6,7 @@
 //! regular file of a trusted user, and no more is read than is stored on disk.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     ffi::OsString,
     fs::{File, Metadata},
@@ -24,10 +25,15 @@ use rustix::{
     process::geteuid,
 };
 
-use crate::{directory::access::MetricsPath, format::source::stored_bytes, log_once};
+use crate::{
+    directory::access::MetricsPath,
+    error::{Error, Result},
+    format::source::stored_bytes,
+    log_once,
+};
 
 /// A file of `prometheus_client`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct MultiprocessFile {
     /// The file's name, which contains the type of its families and the process that wrote it.
@@ -45,7 +51,7 @@ pub struct MultiprocessFiles {
     trust: TrustedUsers,
     names: vec::IntoIter<OsString>,
     /// The number of files that are left out, and the name of the first, by cause.
-    left_out: BTreeMap<&'static str, (usize, OsString)>,
+    left_out: BTreeMap<Cow<'static, str>, (usize, OsString)>,
 }
 
 /// Maximum used bytes of a file, which are read into memory at once. No file of that library has
@@ -61,10 +67,27 @@ const READ: OFlags = OFlags::RDONLY
 
 /// Opens a metrics directory, and lists the files of `prometheus_client` in it.
 ///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// // As `prometheus_client` writes it: the number of used bytes, padding, then entries.
+/// let used = [&[16, 0, 0, 0, 0, 0, 0, 0], "an entry".as_bytes()].concat();
+/// std::fs::write(directory.path().join("counter_17.db"), &used)?;
+/// let mut files = ictus::multiprocess_files(directory.path())?;
+/// let file = files.next().expect("a file of this user");
+/// assert_eq!((file.name, file.bytes), ("counter_17.db".to_owned(), used));
+/// assert_eq!(files.next(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
-/// If the directory cannot be read. A directory that does not exist has no files.
-pub fn multiprocess_files(directory: &Path) -> io::Result<MultiprocessFiles> {
+/// [`Error::Io`] if the directory cannot be read. A directory that does not exist has no files.
+pub fn multiprocess_files(directory: impl AsRef<Path>) -> Result<MultiprocessFiles> {
+    let directory = directory.as_ref();
+    list(directory).map_err(|error| Error::io(directory, "list the files of prometheus_client in", error))
+}
+
+fn list(directory: &Path) -> io::Result<MultiprocessFiles> {
     let folder = match File::open(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => File::open("/dev/null")?,
         folder => folder?,
@@ -140,36 +163,50 @@ impl Iterator for MultiprocessFiles {
 
 impl MultiprocessFiles {
     /// Returns the used bytes of a file; none if it was removed or is being created.
-    fn read(&self, name: &OsString) -> Result<Option<Vec<u8>>, &'static str> {
+    fn read(&self, name: &OsString) -> std::result::Result<Option<Vec<u8>>, Cow<'static, str>> {
         let file = match retry_on_intr(|| openat(&self.folder, name.as_os_str(), READ, Mode::empty())) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP | Errno::MLINK) => return Err("it is a symbolic link"),
-            Err(Errno::ACCESS | Errno::PERM) => return Err("this user may not read it"),
-            Err(_) => return Err("it cannot be opened"),
+            Err(Errno::LOOP | Errno::MLINK) => return Err("it is a symbolic link; remove it".into()),
+            Err(Errno::ACCESS | Errno::PERM) => {
+                return Err("the user of this process cannot read it; give the user access".into());
+            }
+            Err(error) => return Err(format!("it cannot be opened: {error}").into()),
         };
-        let data = file.metadata().map_err(|_| "it cannot be read")?;
+        let data = file.metadata().map_err(unreadable)?;
         if !data.is_file() {
-            return Err("it is not a regular file");
+            return Err("it is not a regular file; remove it".into());
         }
         if !self.trust.accepts(&data) {
             return Err(
-                "it belongs to another user; the directory's owner, that of its folder ictus, root and this process's user are trusted",
+                "it belongs to another user; the directory's owner, that of its folder ictus, root and this process's user are trusted; run its program as one of them".into(),
             );
         }
         let mut header = [0; HEADER];
         if file.read_exact_at(&mut header, 0).is_err() {
-            return if data.len() == 0 { Ok(None) } else { Err("it is shorter than its header") };
+            return if data.len() == 0 {
+                Ok(None)
+            } else {
+                Err("it is shorter than its header; remove it when its process has ended".into())
+            };
         }
         let used = u64::from(u32::from_ne_bytes([header[0], header[1], header[2], header[3]]));
-        let stored = stored_bytes(&file).map_err(|_| "it cannot be read")?;
+        let stored = stored_bytes(&file).map_err(unreadable)?;
         if used > stored.min(data.len()).min(MAX_BYTES) {
-            return Err("it has fewer bytes on disk than its header states, or more than 64 MiB");
+            return Err(
+                "it has fewer bytes on disk than its header states, or more than 64 MiB; remove it when its process \
+                 has ended"
+                    .into(),
+            );
         }
         let mut bytes = vec![0; used as usize];
-        file.read_exact_at(&mut bytes, 0).map_err(|_| "it cannot be read")?;
+        file.read_exact_at(&mut bytes, 0).map_err(unreadable)?;
         Ok((used > HEADER as u64).then_some(bytes))
     }
+}
+
+fn unreadable(error: io::Error) -> Cow<'static, str> {
+    format!("it cannot be read: {error}").into()
 }
 
 #[cfg(test)]

@@ -165,13 +165,13 @@ fn add_to_totals(
                 log::warn!(
                     "{}: {} of its lanes cannot be read; all others are in the totals, and the file is set aside \
                      as {id:016x}.unreadable: `ictus check --repair` removes it",
-                    directory.place().segment_path(dead.id).display(),
+                    directory.metrics_path().segment_path(dead.id).display(),
                     dead.totals.unread_lanes,
                     id = dead.id,
                 );
             }
             if let Err(error) = directory.take_away(dead.id, dead.is_unreadable()) {
-                let path = directory.place().segment_path(dead.id);
+                let path = directory.metrics_path().segment_path(dead.id);
                 log::warn!("{} is in the totals and cannot be removed: {error}", path.display());
             }
             failpoint::hit("retire/unlinked one");
@@ -317,7 +317,9 @@ fn read_dead(directory: &Directory, ids: &[u64]) -> Vec<DeadSegment> {
         match read(directory, id, lock) {
             Ok(segment) => dead.push(segment),
             // The segment stays as it is. Readers of the directory log the error.
-            Err(bad) => log::debug!("{} is not retired: {bad}", directory.place().segment_path(id).display()),
+            Err(bad) => {
+                log::debug!("{} is not retired: {bad}", directory.metrics_path().segment_path(id).display())
+            }
         }
     }
     // The order in which readers merge segments.
@@ -457,7 +459,7 @@ mod tests {
         let path = parent.path();
         live_and_die(path, 0..10);
         let directory = opened(path);
-        let file = directory.place().segment_path(directory.segments().unwrap()[0]);
+        let file = directory.metrics_path().segment_path(directory.segments().unwrap()[0]);
         let sound = std::fs::read(&file).unwrap();
         let mut broken = vec![0_u64; sound.len() / 8];
         bytemuck::cast_slice_mut::<u64, u8>(&mut broken).copy_from_slice(&sound);
@@ -522,7 +524,7 @@ mod tests {
     fn stale_temporary_files_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path()).unwrap();
-        let place = directory.place().path();
+        let place = directory.metrics_path().path();
         let [fresh, old, locked, other] = [1, 2, 3, 4].map(|id| place.join(format!(".new-{id:016x}")));
         let other = other.with_file_name(".new-ff");
         for path in [&fresh, &old, &locked, &other] {
@@ -556,9 +558,9 @@ mod tests {
             live_and_die(path, 0..700);
             let directory = opened(path);
             let named = directory.segments().unwrap()[0];
-            let kept = std::fs::read(directory.place().segment_path(named)).unwrap();
+            let kept = std::fs::read(directory.metrics_path().segment_path(named)).unwrap();
             retire_all(&directory, 1);
-            std::fs::write(directory.place().segment_path(named), kept).unwrap();
+            std::fs::write(directory.metrics_path().segment_path(named), kept).unwrap();
             live_and_die(path, 700..1400);
             live_and_die(path, 1400..2100);
             let before = seen(path);

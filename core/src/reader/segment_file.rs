@@ -66,7 +66,7 @@ impl SegmentFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Opened::Gone),
             Err(error) if is_exhausted(&error) => return Err(error),
             Err(error) => {
-                self.log_once(directory.place(), id, &error.into(), log);
+                self.log_once(directory.metrics_path(), id, &error.into(), log);
                 return Ok(Opened::Yes);
             }
         };
@@ -82,7 +82,7 @@ impl SegmentFile {
                 self.lanes = SegmentCursor::default();
                 self.reader = Some(reader);
             }
-            Err(bad) => self.log_once(directory.place(), id, &bad, log),
+            Err(bad) => self.log_once(directory.metrics_path(), id, &bad, log),
         }
         Ok(Opened::Yes)
     }
@@ -105,8 +105,14 @@ impl SegmentFile {
 
     /// Merges the changes of the segment. If the segment cannot be read, its last good state stays
     /// merged.
-    pub(crate) fn read(&mut self, place: &MetricsPath, id: u64, into: &mut Aggregator, log: &mut SegmentLog) {
-        // The reason why it was not opened is logged; that it is not open says less.
+    pub(crate) fn read(
+        &mut self,
+        metrics_path: &MetricsPath,
+        id: u64,
+        into: &mut Aggregator,
+        log: &mut SegmentLog,
+    ) {
+        // The cause of the failed open is logged; it is more precise than this one.
         if self.is_bad && !self.is_open() {
             return;
         }
@@ -129,7 +135,7 @@ impl SegmentFile {
                     self.error_log.reset();
                 }
             }
-            Err(bad) => self.log_once(place, id, &bad, log),
+            Err(bad) => self.log_once(metrics_path, id, &bad, log),
         }
     }
 
@@ -172,10 +178,10 @@ impl SegmentFile {
     }
 
     /// Logs an error, but not twice in a row.
-    fn log_once(&mut self, place: &MetricsPath, id: u64, bad: &SegmentError, log: &mut SegmentLog) {
+    fn log_once(&mut self, metrics_path: &MetricsPath, id: u64, bad: &SegmentError, log: &mut SegmentLog) {
         self.is_bad = true;
         if self.error_log.is_new(&bad.to_string()) {
-            log.left_out(place, id, bad);
+            log.left_out(metrics_path, id, bad);
         }
     }
 }

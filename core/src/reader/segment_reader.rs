@@ -57,7 +57,8 @@ struct DescriptorCost {
 #[derive(Debug)]
 pub(crate) struct SeriesInfo {
     pub(crate) family: Arc<FamilyDescriptor>,
-    /// The time at which its process began the series: wall clock, nanoseconds since 1970.
+    /// The time at which its process began the series: nanoseconds since 1970, by the clock of its
+    /// epoch.
     pub(crate) begun: u64,
     /// In the order of the family's sorted label names.
     pub(crate) values: Vec<String>,

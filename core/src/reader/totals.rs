@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::overflowed::Overflowed;
+use super::{overflowed::Overflowed, stored_observations::StoredObservations};
 use crate::{
     clock::epoch_clocks::Clocks,
     exemplar::{self, Exemplar},
@@ -64,7 +64,7 @@ pub(crate) struct SeriesTotal {
     /// A timer's buckets.
     pub(crate) distribution: Distribution,
     /// A timer's newest observations, unordered.
-    pub(crate) newest: Vec<Observation>,
+    pub(crate) newest: StoredObservations,
     /// A timer's exemplars, the newest of each bucket.
     pub(crate) exemplars: Vec<Exemplar>,
 }
@@ -93,8 +93,7 @@ impl Totals {
         for family in other.families.values().flatten() {
             for (values, total) in &family.series {
                 let mut total = total.clone();
-                let ranked = |observation: &mut Observation| observation.origin += self.lanes;
-                total.newest.iter_mut().for_each(ranked);
+                total.newest.map_origins(|origin| origin + self.lanes);
                 self.add_series(&family.record, family.created, &place(&family.record, values), total);
             }
         }
@@ -130,7 +129,7 @@ impl Totals {
     /// segments.
     pub(crate) fn cut_superseded(&mut self, all: &Totals) {
         let timeline = Timeline::default().follow(&all.clocks);
-        let instant = |one: &Observation| timeline.instant((one.epoch, one.stamp));
+        let instant = |one: Observation| timeline.instant((one.epoch, one.stamp));
         for family in self.families.values_mut().flatten() {
             let shapes = all.families.get(&family.record.name).into_iter().flatten();
             let Some(whole) = shapes.into_iter().find(|whole| whole.record.is_compatible(&family.record))
@@ -139,9 +138,9 @@ impl Totals {
             };
             for (values, series) in &mut family.series {
                 let Some(newest) = whole.series.get(values).map(|series| &series.newest) else { continue };
-                let oldest = newest.first().filter(|_| newest.len() >= whole.kept as usize);
+                let oldest = newest.iter().next().filter(|_| newest.len() >= whole.kept as usize);
                 if let Some(oldest) = oldest.map(instant) {
-                    series.newest.retain(|observation| instant(observation) >= oldest);
+                    series.newest = series.newest.iter().filter(|&one| instant(one) >= oldest).collect();
                 }
             }
         }
@@ -188,9 +187,7 @@ impl Totals {
         into.sum.add(&total.sum);
         into.state += total.state;
         into.distribution.merge(&total.distribution);
-        // Exactly: the windows of all series together take much memory.
-        into.newest.reserve_exact(total.newest.len());
-        into.newest.extend(total.newest);
+        into.newest.append(total.newest);
         into.exemplars.extend(total.exemplars);
         // Also necessary without new exemplars: there may be fewer buckets than before.
         exemplar::keep_newest(&mut into.exemplars, &into.distribution.bounds);

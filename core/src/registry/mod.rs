@@ -64,6 +64,14 @@ impl Registry {
 
     /// Creates a registry in the memory of this process only, with `options`, which
     /// can be [`RegistryOptions`] or [`FamilyOptions`] alone.
+    ///
+    /// ```
+    /// use ictus::{FamilyOptions, Registry};
+    ///
+    /// // Each timer's window has 10,000 observations unless the family sets another.
+    /// let registry = Registry::with_options(FamilyOptions::default().window(10_000));
+    /// assert_eq!(registry.directory(), None);
+    /// ```
     #[must_use]
     pub fn with_options(options: impl Into<RegistryOptions>) -> Registry {
         Registry::from_recorder(Recorder::in_memory(options.into()), None)
@@ -96,6 +104,16 @@ impl Registry {
 
     /// Opens a registry in a metrics directory, with `options`, which can be [`RegistryOptions`] or
     /// [`FamilyOptions`] alone.
+    ///
+    /// ```
+    /// use ictus::{FamilyOptions, Registry};
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let registry = Registry::open_with(directory.path(), FamilyOptions::default().max_series(100))?;
+    /// assert_eq!(registry.directory(), Some(directory.path()));
+    /// assert!(Registry::open_with(directory.path(), FamilyOptions::default().max_series(0)).is_err());
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

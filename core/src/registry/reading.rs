@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-#[cfg(doc)]
-use super::FamilyOptions;
 use super::Registry;
+#[cfg(doc)]
+use super::{Family, FamilyOptions};
 use crate::{
     error::Result,
-    maintenance::own_overflowed,
+    maintenance::{forget_expired, own_overflowed, remove_series},
     observe::{Recorder, UnsortedLabels},
     reader::Reader,
     snapshot::{Snapshot, Value},
@@ -22,6 +22,16 @@ use crate::{
 /// The label names of a registry's families, in the order in which they were registered.
 ///
 /// Snapshots sort label names; this type finds series by label values in the registered order.
+///
+/// ```
+/// use ictus::{Registry, snapshot::Value};
+///
+/// let registry = Registry::new();
+/// registry.counter("hits", "", &["route", "method"])?.labels(&["/", "GET"])?.inc();
+/// let (labels, snapshot) = (registry.given_labels(), registry.snapshot()?);
+/// assert_eq!(labels.find(&snapshot, "hits", &["/", "GET"]), Some(&Value::Counter(1.0)));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct GivenLabels(Arc<Vec<UnsortedLabels>>);
 
@@ -54,7 +64,7 @@ impl ProcessReader {
         // Weak: a forked child leaks the reader of its parent, and dropping the registry must end the
         // child's segment nevertheless.
         let memory = Arc::downgrade(recorder);
-        let memory = move || memory.upgrade().map_or_else(Vec::new, |recorder| recorder.unshared_segment());
+        let memory = move || memory.upgrade().map_or_else(Vec::new, |recorder| recorder.unshared_segments());
         let reader = Reader::with_local_segments(directory.map(Path::to_owned), memory);
         Arc::new(ProcessReader { generation: fork::generation(), reader: Mutex::new(reader) })
     }
@@ -152,6 +162,37 @@ impl Registry {
         self.snapshot_and_expire(Some(nanoseconds.max(1))).map(|(_, expired)| expired)
     }
 
+    /// Removes the series with the given name and labels, as [`Family::remove`] does. The labels
+    /// may be in any order. Returns false if this registry has registered no family with that name
+    /// and those label names, or if the family has no such series.
+    ///
+    /// Use it where no [`Family`] is at hand, for example in bindings for other languages. Names of
+    /// counters are accepted with and without `_total`.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// registry.counter("jobs", "Jobs done.", &["tenant", "queue"])?.labels(&["acme", "mail"])?.inc();
+    /// assert!(registry.remove("jobs", &[("tenant", "acme"), ("queue", "mail")])?);
+    /// assert!(!registry.remove("jobs", &[("tenant", "acme"), ("queue", "mail")])?);
+    /// assert_eq!(registry.snapshot()?.families, []);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Io`](crate::Error::Io) as [`Family::remove`] does.
+    pub fn remove(&self, name: &str, labels: &[(&str, &str)]) -> Result<bool> {
+        let mut labels = labels.to_vec();
+        labels.sort_unstable();
+        let (names, values): (Vec<&str>, Vec<&str>) = labels.into_iter().unzip();
+        for index in self.recorder.named(name, &names) {
+            if remove_series(&self.recorder, &index, &values)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Takes a snapshot and frees the series of this process that have expired.
     fn snapshot_and_expire(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
         self.recorder.check_file_now();
@@ -172,6 +213,13 @@ impl Registry {
             self.recorder.expire(&expired.family, is_idle)
         });
         let expired = expired.sum();
+        if expired > 0 && self.recorder.refresh_copies() {
+            // A copy that was finished since the reader dropped the series belongs to an ended
+            // process, and would show them again.
+            for expired in reader.expired() {
+                forget_expired(&self.recorder, &expired.family, &|values| expired.series.contains(values));
+            }
+        }
         Ok((snapshot, expired))
     }
 }

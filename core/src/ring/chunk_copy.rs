@@ -6,7 +6,10 @@
 
 use std::ops::Range;
 
-use super::reader::{LaneHeader, RingReadError, RingSnapshot};
+use super::{
+    lane_header::LaneHeader,
+    ring_snapshot::{RingReadError, RingSnapshot},
+};
 use crate::{
     format::{
         layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, table_lines},
@@ -32,7 +35,7 @@ pub(crate) struct ChunkCopies {
 /// The copy of a chunk's words.
 #[derive(Debug)]
 struct ChunkCopy {
-    place: u64,
+    index: u64,
     line: u64,
     words: Box<[u64; CHUNK_WORDS]>,
     laps: WrapCounts,
@@ -76,8 +79,8 @@ impl ChunkCopies {
         let mut table = vec![0; table_lines(self.full) as usize * LINE_WORDS];
         source.read(lane.table, &mut table)?;
         for step in 0..lane.chunks {
-            let place = from.unwrap_or(0).wrapping_add(step) % lane.chunks;
-            let holds_newest = self.take_chunk(source, lane, place, table[place as usize])?;
+            let index = from.unwrap_or(0).wrapping_add(step) % lane.chunks;
+            let holds_newest = self.take_chunk(source, lane, index, table[index as usize])?;
             if from.is_some() && holds_newest {
                 break;
             }
@@ -90,7 +93,7 @@ impl ChunkCopies {
         &mut self,
         source: &impl SegmentSource,
         lane: LaneHeader,
-        place: u64,
+        index: u64,
         line: u64,
     ) -> Result<bool, RingReadError> {
         let mut words = Box::new([0; CHUNK_WORDS]);
@@ -106,7 +109,7 @@ impl ChunkCopies {
         } else {
             None
         };
-        self.chunks.push(ChunkCopy { place, line, words, laps, reread: again, valid: [0..0, 0..0] });
+        self.chunks.push(ChunkCopy { index, line, words, laps, reread: again, valid: [0..0, 0..0] });
         let holds = |lap: WrapCount| (lap.first + 1..=lap.first + CHUNK_SLOTS).contains(&lane.head);
         Ok(laps.into_iter().flatten().any(holds))
     }
@@ -129,7 +132,7 @@ impl ChunkCopies {
 
     /// Returns the index of the chunk that holds the newest observation.
     pub(crate) fn chunk_index_of(&self, head: u64) -> Option<u64> {
-        self.newest(head).map(|chunk| chunk.place)
+        self.newest(head).map(|chunk| chunk.index)
     }
 
     /// Returns the line of the chunk that holds the newest observation.
@@ -154,8 +157,8 @@ impl ChunkCopies {
         }
         // At most a window and the observations that buckets may lack. One more than the copied
         // slots, so that missing observations leave a gap.
-        let most = (u64::from(window) + CHUNK_SLOTS).min(self.chunks.len() as u64 * CHUNK_SLOTS + 1);
-        let wanted = head.min(most) as usize;
+        let max = (u64::from(window) + CHUNK_SLOTS).min(self.chunks.len() as u64 * CHUNK_SLOTS + 1);
+        let wanted = head.min(max) as usize;
         let lowest = head - wanted as u64;
         let mut newest = vec![(0, 0.0); wanted];
         for chunk in &self.chunks {

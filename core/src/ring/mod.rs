@@ -29,14 +29,22 @@
 #[cfg(feature = "read")]
 mod chunk_copy;
 #[cfg(feature = "read")]
+mod lane_header;
+#[cfg(feature = "read")]
 mod reader;
+#[cfg(feature = "read")]
+mod ring_snapshot;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "record")]
 mod writer;
 
 #[cfg(feature = "read")]
-pub(crate) use reader::{LaneHeader, NewObservations, RingReadError, RingSnapshot, copy_since, read};
+pub(crate) use lane_header::LaneHeader;
+#[cfg(feature = "read")]
+pub(crate) use reader::{NewObservations, copy_since, read};
+#[cfg(feature = "read")]
+pub(crate) use ring_snapshot::{RingReadError, RingSnapshot};
 #[cfg(feature = "record")]
 pub(crate) use writer::Ring;
 

@@ -1,113 +1,21 @@
 //! The reader of a ring: it copies chunks, reads their records and the head again, and keeps
 //! observations that were valid throughout.
 
-use std::io;
-
-use super::chunk_copy::ChunkCopies;
-use crate::{
-    format::{
-        layout::{CHUNK_SLOTS, LINE_WORDS, ring_chunks, table_lines},
-        series_word::SeriesWord,
-        source::SegmentSource,
-    },
-    sum::ExactSum,
+use super::{
+    chunk_copy::ChunkCopies,
+    lane_header::LaneHeader,
+    ring_snapshot::{RingReadError, RingSnapshot},
 };
-
-/// The words of a lane's head, as read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LaneHeader {
-    pub(crate) head: u64,
-    pub(crate) series: SeriesWord,
-    pub(crate) table: u64,
-    pub(crate) chunks: u64,
-    pub(crate) exemplars: u64,
-    pub(crate) exemplified: u64,
-}
-
-/// The state of a timer's lane at one instant.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct RingSnapshot {
-    /// The number of observations.
-    pub(crate) head: u64,
-    /// Their exact sum.
-    pub(crate) sum: ExactSum,
-    /// The newest observations as (timestamp, value), oldest first, up to the head without a gap.
-    /// They are the whole window, or the ring's part of it, and may be some more. If the caller
-    /// named an earlier head, they are at least all newer observations, if those are fewer.
-    pub(crate) newest: Vec<(u64, f64)>,
-}
-
-/// A reason why a lane could not be read.
-#[derive(Debug)]
-pub(crate) enum RingReadError {
-    /// The segment ended before the expected words.
-    Source(io::Error),
-    /// No writer can have written these words.
-    Corrupt(&'static str),
-    /// The writer overtook the reader at every attempt.
-    Overrun,
-}
-
-impl From<io::Error> for RingReadError {
-    fn from(error: io::Error) -> RingReadError {
-        RingReadError::Source(error)
-    }
-}
+use crate::format::{
+    layout::{CHUNK_SLOTS, ring_chunks},
+    source::SegmentSource,
+};
 
 /// Maximum number of attempts. No real workload laps a reader so often in succession.
 const MAX_ATTEMPTS: usize = if cfg!(ictus_loom) { 2 } else { 64 };
 /// Attempts at a ring whose head does not move: its newest observation is missing and will not
 /// appear.
 const ATTEMPTS_AT_REST: usize = 8;
-
-impl LaneHeader {
-    /// Reads the lane at a line.
-    pub(crate) fn read(source: &impl SegmentSource, line: u64) -> io::Result<LaneHeader> {
-        let mut words = [0; LINE_WORDS];
-        source.read(line, &mut words)?;
-        Ok(LaneHeader::of(&words))
-    }
-
-    /// Returns the line of the lane's buckets, which follow the chunk table of a ring for that
-    /// window.
-    pub(crate) fn buckets(&self, window: u32) -> u64 {
-        self.table.saturating_add(table_lines(ring_chunks(window)))
-    }
-
-    /// Decodes the lane in `words`.
-    pub(crate) fn of(words: &[u64]) -> LaneHeader {
-        let &[head, series, table, chunks, exemplars, exemplified, ..] = words else {
-            return LaneHeader::default();
-        };
-        let series = SeriesWord::from_bits(series);
-        LaneHeader { head, series, table, chunks, exemplars, exemplified }
-    }
-
-    /// Returns the lane if its head and chunks are possible for a ring whose head was `earlier`
-    /// before.
-    fn checked(self, full: u64, earlier: u64) -> Result<LaneHeader, RingReadError> {
-        let heads = earlier..=u64::MAX / 2;
-        if !heads.contains(&self.head) || self.chunks == 0 || self.chunks > full {
-            return Err(RingReadError::Corrupt("a lane's head or number of chunks"));
-        }
-        Ok(self)
-    }
-}
-
-impl RingSnapshot {
-    /// Returns whether the snapshot has a whole window, or all observations if there are fewer.
-    fn is_whole(&self, window: u32) -> bool {
-        self.newest.len() as u64 >= self.head.min(u64::from(window))
-    }
-
-    /// Returns the values of the observations from `index`, or `None` if the snapshot lacks one of
-    /// them.
-    pub(crate) fn since(&self, index: u64) -> Option<impl Iterator<Item = f64>> {
-        let wanted = usize::try_from(self.head.checked_sub(index)?).ok()?;
-        let first = self.newest.len().checked_sub(wanted)?;
-        Some(self.newest[first..].iter().map(|&(_, value)| value))
-    }
-}
 
 /// Reads a timer's lane: exact count, sum and newest observations at one instant of the call.
 /// Observations before `since`, the head of an earlier reading, are left out if that saves copying.
@@ -218,9 +126,9 @@ impl<W: SegmentSource> RingSource<'_, W> {
         if between.head == lane.head && between.chunks == lane.chunks {
             return copies.to_snapshot(lane.head, self.window);
         }
-        let Some(place) = copies.chunk_index_of(lane.head) else { return Ok(None) };
+        let Some(index) = copies.chunk_index_of(lane.head) else { return Ok(None) };
         let mut arrived = ChunkCopies::of(self.full);
-        arrived.take_copies(self.source, between, Some(place))?;
+        arrived.take_copies(self.source, between, Some(index))?;
         arrived.validate(between, self.read_lane_header(between.head)?);
         arrived.extend(copies);
         let reading = arrived.to_snapshot(between.head, self.window)?;

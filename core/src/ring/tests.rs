@@ -16,10 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    reader::{RingReadError, RingSnapshot, read},
-    writer::Ring,
-};
+use super::{RingReadError, RingSnapshot, read, writer::Ring};
 use crate::{
     format::{
         layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, Lane, Lines, ring_chunks, table_lines},
@@ -45,7 +42,7 @@ struct RecordedPushes {
     buckets: u64,
     window: u32,
     /// The index from which the ring holds all observations, at each head.
-    held: Vec<u64>,
+    available: Vec<u64>,
 }
 
 /// Upper bounds of classic buckets.
@@ -138,38 +135,38 @@ impl RecordedPushes {
             table_line = lane.table.load(Ordering::Relaxed);
             let table = segment.words(table_line, table_lines(full)).unwrap();
             let places = table.iter().map(|line| line.load(Ordering::Relaxed) as usize * LINE_WORDS);
-            chunks = places.filter(|&place| place != 0).collect();
+            chunks = places.filter(|&line| line != 0).collect();
             drop(supply);
             (segment, vec![published])
         });
-        let held = held(&trace, lane_line as usize * LINE_WORDS, &chunks);
-        RecordedPushes { trace, lane_line, buckets: table_line + table_lines(full), window, held }
+        let available = available(&trace, lane_line as usize * LINE_WORDS, &chunks);
+        RecordedPushes { trace, lane_line, buckets: table_line + table_lines(full), window, available }
     }
 }
 
 /// Replays the stores. Returns the index from which the ring holds all observations, at each head.
-fn held(trace: &Trace, head: Location, chunks: &[Location]) -> Vec<u64> {
+fn available(trace: &Trace, head: Location, chunks: &[Location]) -> Vec<u64> {
     let slots = |chunk: Location| chunk + LINE_WORDS..chunk + LINE_WORDS + 2 * CHUNK_SLOTS as usize;
-    let (mut held, mut oldest, mut next) = (vec![0], 0, 0);
+    let (mut available, mut oldest, mut next) = (vec![0], 0, 0);
     let mut indices = HashMap::new();
     for store in &trace.stores[trace.published..] {
         let at = trace.place(store);
         if at == head {
             next = store.value;
             // A reader takes the slot that comes next for one that is being written.
-            held.push(oldest);
+            available.push(oldest);
         } else if chunks.iter().any(|&chunk| slots(chunk).contains(&at) && (at - chunk).is_multiple_of(2))
-            && let Some(before) = indices.insert(at, next)
+            && let Some(overwritten) = indices.insert(at, next)
         {
-            oldest = before + 1;
-            held[next as usize] = oldest;
+            oldest = overwritten + 1;
+            available[next as usize] = oldest;
         }
     }
     // As if there were a next observation.
-    if let Some(last) = held.last_mut() {
+    if let Some(last) = available.last_mut() {
         *last += 1;
     }
-    held
+    available
 }
 
 /// Checks that a reading matches the ring at the reading's head: the whole window, or all
@@ -187,10 +184,10 @@ fn check(pushed: &RecordedPushes, reading: &RingSnapshot, since: u64, healthy: b
             return Err(format!("{index} below {head} reads {seen} at {at}"));
         }
     }
-    let held = if healthy { head } else { head - pushed.held[head as usize] };
-    let least = held.min(window).min(head - since);
-    if length < least {
-        return Err(format!("{length} observations at {head} since {since}, but {held} were held"));
+    let available = if healthy { head } else { head - pushed.available[head as usize] };
+    let minimum = available.min(window).min(head - since);
+    if length < minimum {
+        return Err(format!("{length} observations at {head} since {since}, but {available} were available"));
     }
     Ok(())
 }
@@ -231,7 +228,7 @@ fn readers(pushed: &RecordedPushes, healthy: bool, count: u64, seed: u64) -> (u6
         let mut since = 0;
         // First the whole ring, then the observations since.
         for time in 0..3 {
-            let before = eyes.state.borrow().seen;
+            let seen = eyes.state.borrow().seen;
             let folded = histogram::read(&eyes, *buckets, &BOUNDS).unwrap();
             let result = read(&eyes, *lane_line, *window, since);
             let state = eyes.state.borrow();
@@ -241,7 +238,7 @@ fn readers(pushed: &RecordedPushes, healthy: bool, count: u64, seed: u64) -> (u6
                     read_well += u64::from(time == 0);
                     check(pushed, &reading, since, healthy).unwrap_or_else(fail);
                     let head = *lane_line as usize * LINE_WORDS;
-                    let possible = trace.recorded_at(head, before)..=trace.recorded_at(head, state.written);
+                    let possible = trace.recorded_at(head, seen)..=trace.recorded_at(head, state.written);
                     assert!(possible.contains(&reading.head), "a head of another time");
                     let is_whole = is_whole(&folded, &reading);
                     let distribution = folded.complete_with(&reading).unwrap();
@@ -285,12 +282,12 @@ fn interrupted_observation_follows_those_of_the_handler() {
     let (_, line, ring, supply) = linked_lane(&segment, 300);
     let mut index = 0;
     // Within a chunk, at the start of one, and across the end of one.
-    for (known, written) in [(3, 5), (0, 6), (60, 64), (60, 70), (64, 71), (100, 130)] {
+    for (reserved, written) in [(3, 5), (0, 6), (60, 64), (60, 70), (64, 71), (100, 130)] {
         while index < written {
             assert!(ring.push(value(index), stamp(index), &supply));
             index += 1;
         }
-        ring.set_begun(known);
+        ring.set_begun(reserved);
         assert!(ring.push(value(index), stamp(index), &supply));
         index += 1;
         // While an observation is being written, no other can be.

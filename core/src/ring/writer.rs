@@ -183,8 +183,8 @@ impl Ring {
     /// Makes the next chunk the current one. Returns `None` if the registry was dropped and no
     /// reader is left: then any memory that is still mapped will do.
     fn enter_chunk(&self, head: u64, supply: &impl LineAllocator) -> Option<&'static Chunk> {
-        let place = if head == 0 { 0 } else { self.next_chunk_index(supply) };
-        let chunk = self.chunk_at(place as usize, supply)?;
+        let index = if head == 0 { 0 } else { self.next_chunk_index(supply) };
+        let chunk = self.chunk_at(index as usize, supply)?;
         let [first, second] = &chunk.records;
         let older = second.entered.load(Ordering::Relaxed) < first.entered.load(Ordering::Relaxed);
         let record = if older { second } else { first };
@@ -193,26 +193,26 @@ impl Ring {
             to.store(from.load(Ordering::Relaxed), Ordering::Release);
         }
         record.entered.store(head + 1, Ordering::Release);
-        if place >= self.lane.chunks.load(Ordering::Relaxed) {
+        if index >= self.lane.chunks.load(Ordering::Relaxed) {
             // Release, "grow": not before the chunk has a record.
-            self.lane.chunks.store(place + 1, Ordering::Release);
+            self.lane.chunks.store(index + 1, Ordering::Release);
         }
-        self.chunk_index.store(place, Ordering::Relaxed);
+        self.chunk_index.store(index, Ordering::Relaxed);
         self.chunk.store(chunk, Ordering::Relaxed);
-        let next = self.chunk_cache.get(place as usize + 1).or(self.chunk_cache.first())?;
+        let next = self.chunk_cache.get(index as usize + 1).or(self.chunk_cache.first())?;
         if let Some(next) = next.load(Ordering::Relaxed) {
             next.prefetch_start();
         }
         Some(chunk)
     }
 
-    fn chunk_at(&self, place: usize, supply: &impl LineAllocator) -> Option<&'static Chunk> {
-        let known = self.chunk_cache.get(place)?;
-        if let Some(chunk) = known.load(Ordering::Relaxed) {
+    fn chunk_at(&self, index: usize, supply: &impl LineAllocator) -> Option<&'static Chunk> {
+        let cached = self.chunk_cache.get(index)?;
+        if let Some(chunk) = cached.load(Ordering::Relaxed) {
             return Some(chunk);
         }
-        let chunk = supply.lines(self.table.get(place)?.load(Ordering::Relaxed))?;
-        known.store(Some(chunk), Ordering::Relaxed);
+        let chunk = supply.lines(self.table.get(index)?.load(Ordering::Relaxed))?;
+        cached.store(Some(chunk), Ordering::Relaxed);
         Some(chunk)
     }
 
@@ -224,9 +224,9 @@ impl Ring {
         if next < chunks {
             return next;
         }
-        let Some(place) = self.table.get(chunks as usize) else { return 0 };
+        let Some(entry) = self.table.get(chunks as usize) else { return 0 };
         // The chunk is left from an earlier life of the lane.
-        if place.load(Ordering::Relaxed) != 0
+        if entry.load(Ordering::Relaxed) != 0
             && let Some(chunk) = self.chunk_at(chunks as usize, supply)
         {
             Chunk::clear(chunk);
@@ -236,7 +236,7 @@ impl Ring {
             supply.on_window_truncated();
             return 0;
         };
-        place.store(line, Ordering::Relaxed);
+        entry.store(line, Ordering::Relaxed);
         chunks
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Backing {
     locks: AtomicBool,
     /// Descriptors that the host has closed and that are not counted yet.
     closed: AtomicU64,
-    place: MetricsPath,
+    metrics_path: MetricsPath,
     id: u64,
     identity: FileIdentity,
 }
@@ -56,7 +56,7 @@ impl Backing {
             descriptor: RwLock::new(new.file),
             locks: AtomicBool::new(false),
             closed: AtomicU64::new(0),
-            place: directory.place().clone(),
+            metrics_path: directory.metrics_path().clone(),
             id,
             identity: standing,
         };
@@ -140,14 +140,14 @@ impl Backing {
         if LOG.is_first() {
             log::warn!(
                 "{}: the program closed the descriptor of this file, which Ictus opened; the file is opened again",
-                self.place.segment_path(self.id).display()
+                self.metrics_path.segment_path(self.id).display()
             );
         }
     }
 
     /// Opens the segment's file again, at its path.
     fn reopen(&self) -> io::Result<OwnDescriptor> {
-        let directory = self.place.open()?.ok_or(io::ErrorKind::NotFound)?;
+        let directory = self.metrics_path.open()?.ok_or(io::ErrorKind::NotFound)?;
         let file = directory.open_to_grow(self.id)?;
         if file_identity(file.get()?)? != self.identity {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file is in its place"));

@@ -151,16 +151,16 @@ impl Mapping {
                 return Ok(());
             }
             // Another thread may have added a part and not updated `reserved` yet.
-            let known = self.parts().last();
-            let (index, had) = (self.parts().count(), known.map_or(0, Reservation::end));
+            let newest = self.parts().last();
+            let (index, had) = (self.parts().count(), newest.map_or(0, Reservation::end));
             if had > begin {
                 self.reserved.fetch_max(had, Ordering::Release);
                 continue;
             }
-            let place = self.parts.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
+            let entry = self.parts.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
             let wanted = reservation::suitable(had, end - had).min(MAX_LENGTH - had);
             let part = map(had, wanted)?;
-            if place.compare_exchange(None, Some(part), Ordering::AcqRel).is_err() {
+            if entry.compare_exchange(None, Some(part), Ordering::AcqRel).is_err() {
                 // Another thread was faster; no thread has seen this part.
                 part.discard();
             }

@@ -69,8 +69,8 @@ fn all() -> impl Iterator<Item = &'static Reservation> {
 /// much again, limited to a fraction of the address space that the process may have.
 pub(crate) fn suitable(had: usize, needed: usize) -> usize {
     let limit = getrlimit(Resource::As).current.map_or(u64::MAX, |limit| limit / FRACTION);
-    let most = usize::try_from(limit).unwrap_or(usize::MAX) / GROWTH_STEP * GROWTH_STEP;
-    had.max(FIRST).min(most).max(GROWTH_STEP).max(needed.next_multiple_of(GROWTH_STEP))
+    let max = usize::try_from(limit).unwrap_or(usize::MAX) / GROWTH_STEP * GROWTH_STEP;
+    had.max(FIRST).min(max).max(GROWTH_STEP).max(needed.next_multiple_of(GROWTH_STEP))
 }
 
 impl Reservation {

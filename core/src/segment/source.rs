@@ -12,8 +12,8 @@ impl SegmentSource for Arc<Segment> {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         let lines = (into.len() as u64 * 8).div_ceil(LINE as u64);
         let words = self.mapping().words(line, lines).ok_or(io::ErrorKind::UnexpectedEof)?;
-        for (word, place) in into.iter_mut().zip(words) {
-            *word = place.load(Ordering::Relaxed);
+        for (word, source) in into.iter_mut().zip(words) {
+            *word = source.load(Ordering::Relaxed);
         }
         fence(Ordering::Acquire);
         Ok(())

@@ -46,9 +46,9 @@ impl Trace {
     /// Traces the stores of `run` to the segment that it returns. `run` also returns moments, as
     /// counts from [`count`](crate::sync::store_trace::count). Readers start at the first moment.
     pub(crate) fn of(run: impl FnOnce() -> (Arc<Segment>, Vec<usize>)) -> Trace {
-        let mut made = None;
-        let all = trace(|| made = Some(run()));
-        let (segment, mut moments) = made.unwrap();
+        let mut result = None;
+        let all = trace(|| result = Some(run()));
+        let (segment, mut moments) = result.unwrap();
         let start = std::ptr::from_ref(segment.header).addr();
         let words = segment.header.cursor.load(Ordering::Relaxed) as usize * LINE_WORDS;
         let inside = start..start + words * size_of::<u64>();
@@ -81,13 +81,13 @@ impl Trace {
     }
 
     /// Returns the stores to a word, as indices in [`stores`](Trace::stores).
-    pub(crate) fn to(&self, place: Location) -> &[usize] {
-        self.of.get(place).map_or(&[], Vec::as_slice)
+    pub(crate) fn to(&self, location: Location) -> &[usize] {
+        self.of.get(location).map_or(&[], Vec::as_slice)
     }
 
     /// Returns how many of the stores to a word are among the first `written` stores.
-    pub(crate) fn recorded_at(&self, place: Location, written: usize) -> u64 {
-        self.to(place).partition_point(|&store| store < written) as u64
+    pub(crate) fn recorded_at(&self, location: Location, written: usize) -> u64 {
+        self.to(location).partition_point(|&store| store < written) as u64
     }
 }
 
@@ -162,7 +162,7 @@ pub(crate) struct Step {
 /// words show the oldest store that they may.
 #[derive(Clone, Copy)]
 pub(crate) struct TargetStore {
-    place: Location,
+    location: Location,
     site: Option<CallSite>,
     /// Number of reads until then.
     until: u64,
@@ -220,32 +220,33 @@ impl State {
         let of_site = &trace.by[self.random.below(trace.by.len() as u64) as usize];
         let store = self.random.of(of_site);
         self.written = store + 1;
-        let place = trace.place(&trace.stores[store]);
+        let location = trace.place(&trace.stores[store]);
         self.gaze = Schedule::Targeted(TargetStore {
-            place,
+            location,
             site: self.random.one_in(2).then_some(trace.stores[store].site),
             until: self.random.of(&[0, 0, 0, 1, 2, 3, 5, 9]),
             others: self.random.of(&[2, 20, 1 << 40]),
             opens: self.random.one_in(2),
         });
-        let before = trace.to(place).partition_point(|&other| other < store);
-        if before > 0 && self.random.one_in(2) {
+        let previous = trace.to(location).partition_point(|&other| other < store);
+        if previous > 0 && self.random.one_in(2) {
             // Shortly after the word had one of its last values.
-            let before = trace.to(place)[before - 1 - self.random.below(before.min(4) as u64) as usize];
+            let previous =
+                trace.to(location)[previous - 1 - self.random.below(previous.min(4) as u64) as usize];
             let since = self.random.of(&[10, 100, 500]);
-            self.seen = (before + 1 + self.random.below(since) as usize).clamp(trace.published, store);
+            self.seen = (previous + 1 + self.random.below(since) as usize).clamp(trace.published, store);
             self.pending = self.seen;
         } else {
             // Equally likely by one store and by thousands.
-            let most = 1 << self.random.below(u64::from((store - trace.published + 1).ilog2()) + 2);
-            self.limit_visibility(trace, &[most]);
+            let max_lag = 1 << self.random.below(u64::from((store - trace.published + 1).ilog2()) + 2);
+            self.limit_visibility(trace, &[max_lag]);
         }
     }
 
     /// Makes the reader's view lag by a random number of stores, up to one of the limits in `most`.
-    fn limit_visibility(&mut self, trace: &Trace, most: &[u64]) {
-        let most = self.random.of(most);
-        let behind = self.random.below(most + 1) as usize;
+    fn limit_visibility(&mut self, trace: &Trace, max_lag: &[u64]) {
+        let max_lag = self.random.of(max_lag);
+        let behind = self.random.below(max_lag + 1) as usize;
         self.seen = self.written.saturating_sub(behind).max(trace.published);
         self.pending = self.seen;
     }
@@ -254,29 +255,29 @@ impl State {
         self.written = (self.written + self.random.below(stores + 1) as usize).min(trace.stores.len());
     }
 
-    fn load(&mut self, trace: &Trace, place: Location) -> u64 {
-        let Some(stores) = trace.of.get(place) else { return 0 };
-        let made = stores.partition_point(|&store| store < self.written);
-        let known = stores.partition_point(|&store| store < self.seen);
+    fn load(&mut self, trace: &Trace, location: Location) -> u64 {
+        let Some(stores) = trace.of.get(location) else { return 0 };
+        let written = stores.partition_point(|&store| store < self.written);
+        let seen = stores.partition_point(|&store| store < self.seen);
         // The word shows one of its stores, from the oldest to the newest; 0 is the state before
         // all stores.
-        let oldest = known.max(self.given[place]);
+        let oldest = seen.max(self.given[location]);
         let count = match self.gaze {
-            _ if oldest == made => made,
+            _ if oldest == written => written,
             Schedule::RandomWalk(Step { stale, .. }) if self.random.one_in(stale) => {
-                oldest + self.random.below((made - oldest) as u64) as usize
+                oldest + self.random.below((written - oldest) as u64) as usize
             }
-            Schedule::RandomWalk(_) => made,
-            Schedule::Targeted(TargetStore { place: fresh, site, until: 0, others, .. })
-                if fresh == place
-                    || site == Some(trace.stores[stores[made - 1]].site)
+            Schedule::RandomWalk(_) => written,
+            Schedule::Targeted(TargetStore { location: fresh, site, until: 0, others, .. })
+                if fresh == location
+                    || site == Some(trace.stores[stores[written - 1]].site)
                     || self.random.one_in(others) =>
             {
-                made
+                written
             }
             Schedule::Targeted(_) => oldest,
         };
-        self.given[place] = count;
+        self.given[location] = count;
         let Some(newest) = count.checked_sub(1) else { return 0 };
         let store = &trace.stores[stores[newest]];
         self.pending = self.pending.max(store.releases);

@@ -25,14 +25,14 @@ impl Timing {
     /// let snapshot = registry.snapshot()?;
     /// let family = snapshot.family("job_seconds").unwrap();
     /// let Some(Value::Timer(timing)) = family.get(&[]) else { panic!() };
-    /// let histogram = timing.histogram(family);
+    /// let histogram = timing.to_histogram(family);
     /// assert_eq!(histogram.len(), 1000);
     /// let median = histogram.value_at_quantile(0.5) as f64 / 1e9;
     /// assert!((median / 0.5 - 1.0).abs() < 0.05, "{median}");
     /// # Ok::<(), ictus::Error>(())
     /// ```
     #[must_use]
-    pub fn histogram(&self, family: &Family) -> Histogram<u64> {
+    pub fn to_histogram(&self, family: &Family) -> Histogram<u64> {
         self.distribution.histogram(if family.unit == Unit::Seconds { 1e9 } else { 1.0 })
     }
 }
@@ -89,13 +89,13 @@ mod tests {
             values.iter().for_each(|&value| timer.observe(value));
             values.sort_by(f64::total_cmp);
             let snapshot = registry.snapshot().unwrap();
-            let histogram = timing(&snapshot).histogram(snapshot.family("job_seconds").unwrap());
+            let histogram = timing(&snapshot).to_histogram(snapshot.family("job_seconds").unwrap());
             prop_assert_eq!(histogram.len(), values.len() as u64);
             for q in [0.0, 0.25, 0.5, 0.9, 0.99, 1.0] {
                 // HdrHistogram's definition: the value of rank ⌈q n⌉, at least the first.
                 let rank = ((q * values.len() as f64).ceil() as usize).clamp(1, values.len());
-                let (found, exact) = (histogram.value_at_quantile(q) as f64 / 1e9, values[rank - 1]);
-                prop_assert!((found / exact - 1.0).abs() < 0.047, "{}: {} instead of {}", q, found, exact);
+                let (approximate, exact) = (histogram.value_at_quantile(q) as f64 / 1e9, values[rank - 1]);
+                prop_assert!((approximate / exact - 1.0).abs() < 0.047, "{}: {} instead of {}", q, approximate, exact);
             }
         }
     }
@@ -107,7 +107,7 @@ mod tests {
             let timer = registry.timer("job_seconds", "", &[]).unwrap().labels(&[]).unwrap();
             values.for_each(|value| timer.observe(f64::from(value)));
             let snapshot = registry.snapshot().unwrap();
-            timing(&snapshot).histogram(snapshot.family("job_seconds").unwrap())
+            timing(&snapshot).to_histogram(snapshot.family("job_seconds").unwrap())
         };
         let mut sum = histogram(0..100);
         sum.add(histogram(100..200)).unwrap();

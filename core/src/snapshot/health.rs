@@ -6,6 +6,14 @@ use crate::format::layout::{HEALTH_COUNTERS, HealthCounter};
 const LOST_FIELDS: usize = 14;
 
 /// The state of a metrics directory and its reader, with counts of rejected observations.
+///
+/// ```
+/// let registry = ictus::Registry::new();
+/// registry.counter("jobs", "", &[])?.labels(&[])?.inc();
+/// let health = registry.snapshot()?.health;
+/// assert_eq!((health.live_segments, health.bad_segments, health.unread_lanes), (1, 0, 0));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Health {
@@ -43,6 +51,15 @@ pub struct Health {
 
 /// Counts of observations that were rejected, and of other failures to record, over all processes
 /// of the directory, living and ended.
+///
+/// ```
+/// let registry = ictus::Registry::new();
+/// let jobs = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+/// jobs.observe(f64::NAN);
+/// let lost = registry.snapshot()?.health.lost;
+/// assert_eq!((lost.nan, lost.negative), (1, 0));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Lost {

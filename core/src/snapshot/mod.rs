@@ -52,6 +52,18 @@ pub struct Snapshot {
 }
 
 /// All series of one metric.
+///
+/// ```
+/// let registry = ictus::Registry::new();
+/// registry.counter("hits", "Requests.", &["route", "method"])?.labels(&["/", "GET"])?.inc();
+/// let snapshot = registry.snapshot()?;
+/// let hits = snapshot.family("hits").expect("a family that has a series");
+/// assert_eq!(hits.help, "Requests.");
+/// // Sorted, in each series as well.
+/// assert_eq!(hits.label_names, ["method", "route"]);
+/// assert_eq!(hits.series[0].labels[..], ["GET", "/"]);
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Family {
@@ -70,6 +82,13 @@ pub struct Family {
 }
 
 /// One metric with one set of label values.
+///
+/// ```
+/// use ictus::snapshot::{Series, Value};
+///
+/// let series = Series::new(["mail".to_owned()], Value::Gauge(3.0));
+/// assert_eq!((&series.labels[0][..], series.value), ("mail", Value::Gauge(3.0)));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Series {
@@ -81,6 +100,24 @@ pub struct Series {
 }
 
 /// The value of a series. A later version may add kinds of values.
+///
+/// ```
+/// use ictus::{Registry, snapshot::Value};
+///
+/// let registry = Registry::new();
+/// registry.counter("jobs", "", &[])?.labels(&[])?.inc();
+/// registry.timer("job_seconds", "", &[])?.labels(&[])?.observe(0.25);
+/// for family in &registry.snapshot()?.families {
+///     match &family.series[0].value {
+///         Value::Counter(total) => assert_eq!(*total, 1.0),
+///         Value::Gauge(state) => println!("{} is {state}", family.name),
+///         Value::Timer(timing) => assert_eq!(timing.sum, 0.25),
+///         // A later version may add kinds.
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value {

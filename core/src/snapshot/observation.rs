@@ -1,12 +1,24 @@
-//! One observation, and the order of observations.
-
-use super::timeline::Timeline;
+//! One observation.
 
 /// One observation, with the data that orders it among the observations of other lanes.
 ///
 /// Observations of one epoch are ordered by `(stamp, origin)`, and those of one origin are in the
 /// order in which they were made. Observations of different epochs are ordered by the wall clock,
 /// as accurately as the anchors in the directory allow.
+///
+/// ```
+/// use ictus::{Registry, snapshot::Value};
+///
+/// let registry = Registry::new();
+/// let jobs = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+/// [0.3, 0.1].into_iter().for_each(|seconds| jobs.observe(seconds));
+/// let snapshot = registry.snapshot()?;
+/// let Some(Value::Timer(timing)) = snapshot.get("job_seconds", &[]) else { panic!("a timer") };
+/// let [first, second] = timing.window.observations() else { panic!("two observations") };
+/// assert_eq!((first.value, second.value), (0.3, 0.1));
+/// assert!(first.stamp <= second.stamp);
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Observation {
@@ -37,11 +49,4 @@ impl Observation {
     pub const fn new(stamp: u64, value: f64) -> Observation {
         Observation { epoch: 0, origin: 0, stamp, value }
     }
-}
-
-/// Sorts observations and keeps the newest `window` of them.
-pub(crate) fn keep_newest(observations: &mut Vec<Observation>, window: u32, timeline: &Timeline) {
-    timeline.sort(observations);
-    let surplus = observations.len().saturating_sub(window as usize);
-    observations.drain(..surplus);
 }

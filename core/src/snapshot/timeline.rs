@@ -139,6 +139,13 @@ impl Timeline {
         }
     }
 
+    /// Sorts observations and keeps the newest `window` of them.
+    pub(crate) fn keep_newest(&self, observations: &mut Vec<Observation>, window: u32) {
+        self.sort(observations);
+        let surplus = observations.len().saturating_sub(window as usize);
+        observations.drain(..surplus);
+    }
+
     pub(crate) fn is_sorted(&self, observations: impl Iterator<Item = Observation>) -> bool {
         observations.is_sorted_by(|one, other| self.order(one, other).is_le())
     }
@@ -182,7 +189,7 @@ impl Function {
             u64::try_from(nanoseconds).unwrap_or(u64::MAX)
         };
         let after = self.knots.partition_point(|&(knot, _)| knot <= stamp);
-        match (after.checked_sub(1).map(|before| self.knots[before]), self.knots.get(after)) {
+        match (after.checked_sub(1).map(|index| self.knots[index]), self.knots.get(after)) {
             (Some((from, start)), Some(&(to, end))) => {
                 let part = u128::from(end - start) * u128::from(stamp - from) / u128::from(to - from);
                 start + part as u64
@@ -203,8 +210,8 @@ impl Function {
 /// anchors that are far enough apart, otherwise from this process's clock.
 fn rate(anchors: &[Anchor], knots: &[(u64, u64)]) -> u64 {
     let is_plausible = |nanoseconds: &f64| PLAUSIBLE_RATES.contains(nanoseconds);
-    let known = anchors.iter().filter(|anchor| is_plausible(&(anchor.rate * 1e9)));
-    let newest = known.max_by_key(|anchor| anchor.stamp).map(|anchor| anchor.rate * 1e9);
+    let plausible = anchors.iter().filter(|anchor| is_plausible(&(anchor.rate * 1e9)));
+    let newest = plausible.max_by_key(|anchor| anchor.stamp).map(|anchor| anchor.rate * 1e9);
     let slope = || match knots {
         [(from, start), .., (to, end)] if end - start >= LONG => {
             Some((end - start) as f64 / (to - from) as f64)
@@ -321,20 +328,20 @@ mod tests {
         }
 
         fn anchors(&self) -> Vec<Anchor> {
-            let taken = |&(time, off, uncertainty): &(u64, i64, u64)| Anchor {
+            let anchor = |&(time, off, uncertainty): &(u64, i64, u64)| Anchor {
                 stamp: self.stamp(time.max(self.start)),
                 wall: time.max(self.start).saturating_add_signed(off),
                 uncertainty,
                 rate: if self.knows_rate { 1e-9 / self.stamps } else { 0.0 },
             };
-            self.anchors.iter().map(taken).collect()
+            self.anchors.iter().map(anchor).collect()
         }
     }
 
     fn model() -> impl Strategy<Value = Model> {
         let off = OFF as i64;
-        let taken = prop::collection::vec((0..HORIZON, -off..off, 1..100_000_u64), 1..6);
-        (SECOND..3 * SECOND, 0.4..4.0_f64, taken, any::<bool>()).prop_map(
+        let readings = prop::collection::vec((0..HORIZON, -off..off, 1..100_000_u64), 1..6);
+        (SECOND..3 * SECOND, 0.4..4.0_f64, readings, any::<bool>()).prop_map(
             |(start, stamps, mut anchors, knows)| {
                 // A rate must be known: two anchors at both ends of the time determine it.
                 anchors.extend([(start, 0, 1), (HORIZON, 0, 1)]);

@@ -10,12 +10,12 @@ use std::arch::{
     },
 };
 
-use super::batch::{MAX_SPLIT, MIN_SPLIT, SPLIT_BITS, combine};
+use super::split::{MAX_SPLIT, MIN_SPLIT, SPLIT_BITS, combine};
 
 /// As [`sum_split`](super::batch::sum_split). Returns `None` if the processor lacks the
 /// instructions.
 #[inline]
-#[expect(clippy::option_option, reason = "whether it was tried, and what came of it")]
+#[expect(clippy::option_option, reason = "whether the call was tried, and its result")]
 pub(super) fn sum_split<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<Option<u128>> {
     // SAFETY: the processor has the feature that the function is compiled for.
     is_x86_feature_detected!("avx2").then(|| unsafe { compiled::<COUNT>(value) })

@@ -1,10 +1,7 @@
 //! Sums of many values at once, in units of 2^-96, for values in the range of usual durations.
 
-/// The constant that splits a value in two: adding and subtracting it leaves a multiple of 2^-34.
-pub(crate) const SPLIT_BITS: f64 = (3_u64 << 17) as f64;
-/// The range of values that [`sum_split`] accepts.
-pub(crate) const MIN_SPLIT: f64 = 1.0 / (1 << 30) as f64;
-pub(crate) const MAX_SPLIT: f64 = (1 << 13) as f64;
+use super::split::{MAX_SPLIT, MIN_SPLIT, SPLIT_BITS, combine};
+
 /// Number of independent accumulators.
 const ACCUMULATORS: usize = 4;
 
@@ -43,15 +40,6 @@ pub(crate) fn sum_split<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Opt
         && least.iter().all(|&value| value >= MIN_SPLIT)
         && greatest.iter().all(|&value| value < MAX_SPLIT);
     within.then(|| combine(highs.iter().sum(), lows.iter().sum()))
-}
-
-/// Adds a multiple of 2^-34 and one of 2^-82, both of at most 53 bits. The result is in units of
-/// 2^-96.
-#[inline(always)]
-pub(crate) fn combine(high: f64, low: f64) -> u128 {
-    let high = i128::from((high * (1_u64 << 34) as f64) as i64);
-    let low = i128::from((low * (1_u64 << 41) as f64 * (1_u64 << 41) as f64) as i64);
-    ((high << 62) + (low << 14)) as u128
 }
 
 /// Returns the sum of values from 2^-44 to 2^20: shifted mantissas, 64 of which fit into 124 bits.

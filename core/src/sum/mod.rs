@@ -9,6 +9,7 @@
 mod avx2;
 #[cfg(feature = "record")]
 mod batch;
+mod split;
 
 /// A sum in units of 2^-96, low word first. It accepts values from 0 up to [`LIMIT`].
 ///
@@ -45,11 +46,11 @@ impl ExactSum {
         };
         let mut addend = [0; 3];
         // LIMIT keeps the word in range, and the high part of the last word zero.
-        if let Some(place) = addend.get_mut(word) {
-            *place = low;
+        if let Some(limb) = addend.get_mut(word) {
+            *limb = low;
         }
-        if let Some(place) = addend.get_mut(word + 1) {
-            *place = high;
+        if let Some(limb) = addend.get_mut(word + 1) {
+            *limb = high;
         }
         self.add(&ExactSum(addend));
     }
@@ -216,13 +217,13 @@ mod tests {
         #[test]
         fn subtraction_leaves_the_sum_of_the_rest(
             kept in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
-            taken in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
+            subtracted in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
         ) {
-            let [kept, taken] = [kept, taken].map(ExactSum::from_values);
+            let [kept, subtracted] = [kept, subtracted].map(ExactSum::from_values);
             let mut all = kept;
-            all.add(&taken);
-            prop_assert_eq!(all.checked_sub(&taken), Some(kept));
-            prop_assert_eq!(kept.checked_sub(&all), Some(ExactSum::default()).filter(|_| taken == ExactSum::default()));
+            all.add(&subtracted);
+            prop_assert_eq!(all.checked_sub(&subtracted), Some(kept));
+            prop_assert_eq!(kept.checked_sub(&all), Some(ExactSum::default()).filter(|_| subtracted == ExactSum::default()));
         }
 
         #[test]

@@ -94,7 +94,7 @@ impl CatalogFamilies {
             if columns.is_none() {
                 log_once::warn_skipped(
                     &family.name,
-                    "it was recorded with another kind or other label names",
+                    "it was recorded with another kind or other label names; record it with those of the catalog",
                 );
             }
             columns

@@ -1,9 +1,8 @@
 //! Expositions: the families and samples of a snapshot, before they are formatted.
 
-use std::sync::Arc;
+use std::fmt;
 
-use super::{Renderer, View, labels::Labels, line_prefixes::LinePrefixes};
-use crate::snapshot::{Distribution, Exemplar, QUANTILES, Snapshot};
+use super::{line_prefixes::LinePrefixes, shown_series::ShownSeries};
 
 /// Families and samples that can be written in any format.
 ///
@@ -31,6 +30,18 @@ pub struct Exposition {
 }
 
 /// A family as an exposition shows it.
+///
+/// ```
+/// use ictus::{Registry, surface::{Exposition, ShownType, View}};
+///
+/// let registry = Registry::new();
+/// registry.counter("jobs", "Jobs done.", &["queue"])?.labels(&["mail"])?.inc();
+/// let exposition = Exposition::new(&registry.snapshot()?, &View::default());
+/// let jobs = exposition.family("jobs").expect("it has a series");
+/// assert_eq!((jobs.help.as_str(), jobs.shown_type), ("Jobs done.", ShownType::Counter));
+/// assert_eq!(jobs.series.len(), 1);
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ShownFamily {
     /// The name, without a counter's `_total`.
@@ -49,7 +60,13 @@ pub struct ShownFamily {
 }
 
 /// The type of a family as the formats state it. A later version may add types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use ictus::surface::ShownType;
+///
+/// assert_eq!(ShownType::Histogram.to_string(), "histogram");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ShownType {
     /// `counter`.
@@ -62,68 +79,7 @@ pub enum ShownType {
     Histogram,
 }
 
-/// A series as an exposition shows it, with at least one sample.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ShownSeries {
-    /// The labels, without `quantile` and `le`.
-    pub labels: Labels,
-    /// The value.
-    pub value: ShownValue,
-}
-
-/// The value of a shown series. A later version may add kinds of values.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ShownValue {
-    /// A total, shown as one sample.
-    Counter(f64),
-    /// A state, shown as one sample.
-    Gauge(f64),
-    /// One sample per quantile, in the order of [`QUANTILES`], in a gauge family.
-    Quantiles([f64; QUANTILES.len()]),
-    /// A summary.
-    #[non_exhaustive]
-    Summary {
-        /// Quantiles in the order of [`QUANTILES`], or none if the window is empty.
-        quantiles: Option<[f64; QUANTILES.len()]>,
-        /// The sum of all observations since the series began.
-        sum: f64,
-        /// The number of these observations.
-        count: u64,
-    },
-    /// A histogram.
-    Histogram(Buckets),
-}
-
-/// The value of a histogram. Its count is that of the classic buckets, so that both always agree.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Buckets {
-    /// Classic and exponential buckets.
-    pub distribution: Arc<Distribution>,
-    /// The sum of all observations since the series began.
-    pub sum: f64,
-    /// The exemplars, as in [`Timing::exemplars`](crate::snapshot::Timing::exemplars).
-    pub exemplars: Arc<[Exemplar]>,
-    /// The formatted bounds of the classic buckets, with `+Inf` at the end.
-    pub(super) bounds: Arc<[String]>,
-    /// Whether exponential buckets were recorded.
-    pub(crate) native: bool,
-}
-
 impl Exposition {
-    /// Maps a snapshot to the surfaces of a view.
-    ///
-    /// Families without a sample are not shown. A family of a user is not shown if no format can
-    /// represent its names or labels, or if another family has its name; each is logged once. For
-    /// repeated snapshots use a [`Renderer`].
-    #[must_use]
-    pub fn new(snapshot: &Snapshot, view: &View) -> Exposition {
-        let mut plan = Renderer::new(view);
-        plan.show(snapshot);
-        plan.into_exposition()
-    }
-
     /// Returns the families, sorted by name. Names are unique, and each family has a sample.
     pub fn families(&self) -> impl Iterator<Item = &ShownFamily> {
         let families = self.order.iter().filter_map(|&at| self.families.get(at));
@@ -145,6 +101,18 @@ impl Exposition {
     }
 
     /// Returns a copy with the families for which `keep` returns true.
+    ///
+    /// ```
+    /// use ictus::{Registry, surface::{Exposition, View}};
+    ///
+    /// let registry = Registry::new();
+    /// registry.counter("jobs", "", &[])?.labels(&[])?.inc();
+    /// registry.counter("mails", "", &[])?.labels(&[])?.inc();
+    /// let exposition = Exposition::new(&registry.snapshot()?, &View::default());
+    /// let jobs = exposition.filter(|family| family.name == "jobs");
+    /// assert_eq!(jobs.families().count(), 1);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
     #[must_use]
     pub fn filter(&self, keep: impl Fn(&ShownFamily) -> bool) -> Exposition {
         let families: Vec<_> = self.families().filter(|family| keep(family)).cloned().collect();
@@ -164,6 +132,12 @@ impl Exposition {
     }
 }
 
+impl fmt::Display for ShownType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl ShownType {
     /// Returns the name of the type in the text formats.
     #[must_use]
@@ -177,41 +151,13 @@ impl ShownType {
     }
 }
 
-impl Buckets {
-    /// Returns the classic buckets: the formatted upper bound of each, with `+Inf` at the end, and
-    /// the number of observations up to that bound. The last bucket is always present.
-    pub fn cumulative(&self) -> impl Iterator<Item = (&str, u64)> {
-        let classic = &self.distribution.classic;
-        let own = if classic.is_empty() { &[0][..] } else { classic };
-        self.bounds.iter().zip(own).scan(0, |count: &mut u64, (bound, &own)| {
-            *count = count.saturating_add(own);
-            Some((bound.as_str(), *count))
-        })
-    }
-
-    /// Returns the exemplar of each of these buckets, if it has one.
-    pub fn bucket_exemplars(&self) -> impl Iterator<Item = Option<&Exemplar>> {
-        let bounds = self.distribution.bounds.iter().copied().chain([f64::INFINITY]);
-        let mut rest = self.exemplars.iter().peekable();
-        bounds.map(move |bound| {
-            let own = std::iter::from_fn(|| rest.next_if(|exemplar| exemplar.value <= bound));
-            own.last()
-        })
-    }
-
-    /// Returns whether another value has the same number of buckets and the same bounds.
-    pub(super) fn has_same_layout(&self, other: &Buckets) -> bool {
-        self.bounds == other.bounds && self.distribution.classic.len() == other.distribution.classic.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Exposition, ShownValue};
+    use super::Exposition;
     use crate::{
         catalog::{self, Kind, Unit},
         snapshot::{Family, Series, Snapshot, Timing, Value},
-        surface::{Surface, View},
+        surface::{ShownValue, Surface, View},
     };
 
     #[test]

@@ -8,16 +8,21 @@ use std::{
 };
 
 use super::{
-    exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
+    exposition::{Exposition, ShownFamily, ShownType},
     family_template::BoundText,
     internal_metrics,
     labels::Labels,
     line_prefixes::LinePrefixes,
     names::of_sorted,
     sample::QUANTILE,
+    shown_series::{Buckets, ShownSeries, ShownValue},
     user_families::{RESERVED, names},
 };
-use crate::{log_once, snapshot::Distribution};
+use crate::{
+    error::{Error, Result},
+    log_once,
+    snapshot::Distribution,
+};
 
 /// A sample of another library: its name, its labels (including `le`) and its value.
 pub type ExternalSample = (String, Vec<(String, String)>, f64);
@@ -43,10 +48,10 @@ impl ShownFamily {
     /// use ictus::surface::{Exposition, ShownFamily, ShownType};
     ///
     /// let sample = ("cards_total".to_owned(), vec![("bank".to_owned(), "b".to_owned())], 2.0);
-    /// let cards = ShownFamily::foreign("cards", "Cards charged.", ShownType::Counter, [sample])?;
+    /// let cards = ShownFamily::external("cards", "Cards charged.", ShownType::Counter, [sample])?;
     /// let text = ictus::expose::text(&Exposition::default().with_families(&[cards]));
     /// assert!(text.ends_with("cards_total{bank=\"b\"} 2.0\n"), "{text}");
-    /// # Ok::<(), &str>(())
+    /// # Ok::<(), ictus::Error>(())
     /// ```
     ///
     /// Series that no format can represent are omitted, logged once, and counted by
@@ -57,15 +62,15 @@ impl ShownFamily {
     ///
     /// # Errors
     ///
-    /// Returns the reason if no format can represent the name of the family.
-    pub fn foreign(
+    /// [`Error::Name`] if no format can represent the name of the family.
+    pub fn external(
         name: &str,
         help: &str,
         shown_type: ShownType,
         samples: impl IntoIterator<Item = ExternalSample>,
-    ) -> Result<ShownFamily, &'static str> {
+    ) -> Result<ShownFamily> {
         if name.is_empty() {
-            return Err("it has no name");
+            return Err(Error::Name { name: String::new(), reason: "it is empty; give the family a name" });
         }
         let mut all: BTreeMap<Vec<(String, String)>, SampleParts> = BTreeMap::new();
         for (sample, mut labels, value) in samples {
@@ -115,7 +120,7 @@ impl Exposition {
     #[must_use]
     pub fn with_families(&self, external: &[ShownFamily]) -> Exposition {
         let mut families: Vec<_> = self.families().cloned().collect();
-        let mut taken: BTreeSet<String> = families.iter().flat_map(names).collect();
+        let mut used: BTreeSet<String> = families.iter().flat_map(names).collect();
         let mut left_out = self.left_out;
         for other in external {
             let other = if self.utf8_names { Cow::Borrowed(other) } else { other.with_escaped_names() };
@@ -126,11 +131,14 @@ impl Exposition {
                 .find(|family| family.name == other.name && family.shown_type == other.shown_type);
             if let Some(same) = same {
                 same.add_missing(&other);
-            } else if names.iter().any(|name| taken.contains(name)) {
-                log_once::warn_skipped(&other.name, "another family is shown under that name");
+            } else if names.iter().any(|name| used.contains(name)) {
+                log_once::warn_skipped(
+                    &other.name,
+                    "another family is shown under that name; rename one of them",
+                );
                 left_out += other.series.len() as u64;
             } else {
-                taken.extend(names);
+                used.extend(names);
                 families.push(other.into_owned());
             }
         }
@@ -170,7 +178,7 @@ impl SampleParts {
         suffix: &str,
         bound: Option<f64>,
         value: f64,
-    ) -> Result<(), &'static str> {
+    ) -> std::result::Result<(), &'static str> {
         let part = match (shown_type, suffix, bound) {
             (ShownType::Counter, "_total", _) if value.is_nan() || value < 0.0 => {
                 return Err("a counter is negative or no number");
@@ -232,7 +240,7 @@ fn distribution(mut buckets: Vec<(f64, f64)>, count: f64) -> Distribution {
 }
 
 /// Removes the upper bound from the labels of a bucket, and returns it.
-fn bound(labels: &mut Vec<(String, String)>) -> Result<f64, &'static str> {
+fn bound(labels: &mut Vec<(String, String)>) -> std::result::Result<f64, &'static str> {
     let at = labels.iter().position(|(name, _)| name == "le").ok_or("one of its buckets has no bound")?;
     let bound: f64 = labels.remove(at).1.parse().map_err(|_| "a bucket's bound is not a number")?;
     if bound.is_nan() { Err("a bucket's bound is not a number") } else { Ok(bound) }
@@ -241,7 +249,7 @@ fn bound(labels: &mut Vec<(String, String)>) -> Result<f64, &'static str> {
 const TWICE: &str = "one of its samples is there twice";
 
 /// Checks whether sorted labels can be written.
-fn check(labels: &[(String, String)], shown_type: ShownType) -> Result<(), &'static str> {
+fn check(labels: &[(String, String)], shown_type: ShownType) -> std::result::Result<(), &'static str> {
     let own = match shown_type {
         ShownType::Counter | ShownType::Gauge => None,
         ShownType::Summary => Some(QUANTILE),
@@ -281,7 +289,7 @@ mod tests {
             sample("card_seconds_sum", &[("bank", "b")], 11.0),
             sample("card_seconds_created", &[("bank", "b")], 1.7e9),
         ];
-        ShownFamily::foreign("card_seconds", "A \"card\".", ShownType::Histogram, samples).unwrap()
+        ShownFamily::external("card_seconds", "A \"card\".", ShownType::Histogram, samples).unwrap()
     }
 
     fn others() -> Vec<ShownFamily> {
@@ -289,11 +297,11 @@ mod tests {
         let charged = ["d", "b"].map(|bank| sample("cards_total", &[("zone", "z"), ("bank", bank)], 2.0));
         let sizes = [sample("size_sum", &[], 4.5), sample("size_count", &[], 2.0)];
         vec![
-            ShownFamily::foreign("cards", "Cards.", counter, charged).unwrap(),
+            ShownFamily::external("cards", "Cards.", counter, charged).unwrap(),
             seconds(),
-            ShownFamily::foreign("waiting", "", gauge, [sample("waiting", &[], -0.5)]).unwrap(),
-            ShownFamily::foreign("size", "", ShownType::Summary, sizes).unwrap(),
-            ShownFamily::foreign("nothing", "", gauge, []).unwrap(),
+            ShownFamily::external("waiting", "", gauge, [sample("waiting", &[], -0.5)]).unwrap(),
+            ShownFamily::external("size", "", ShownType::Summary, sizes).unwrap(),
+            ShownFamily::external("nothing", "", gauge, []).unwrap(),
         ]
     }
 
@@ -350,7 +358,7 @@ waiting -0.5
         polls.labels(&["a"]).unwrap().inc();
         let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
         let samples = ["a", "b"].map(|task| sample("polls_total", &[("task", task)], 7.0));
-        let theirs = ShownFamily::foreign("polls", "Theirs.", ShownType::Counter, samples).unwrap();
+        let theirs = ShownFamily::external("polls", "Theirs.", ShownType::Counter, samples).unwrap();
         let text = expose::text(&ours.with_families(&[theirs]));
         let expected = "# HELP polls_total Ours.\n# TYPE polls_total counter\n\
                         polls_total{task=\"a\"} 1.0\npolls_total{task=\"b\"} 7.0\n";
@@ -364,7 +372,7 @@ waiting -0.5
         registry.timer("size", "Ours.", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
         let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
         let count =
-            ShownFamily::foreign("size_count", "", ShownType::Gauge, [sample("size_count", &[], 1.0)]);
+            ShownFamily::external("size_count", "", ShownType::Gauge, [sample("size_count", &[], 1.0)]);
         let both = ours.with_families(&[others(), others(), vec![count.unwrap()]].concat());
         for (name, help) in [("cards", "Ours."), ("size", "Ours."), ("card_seconds", "A \"card\".")] {
             let helps: Vec<_> =
@@ -377,7 +385,7 @@ waiting -0.5
     #[test]
     fn unwritable_series_are_skipped_and_counted() {
         use ShownType::{Counter, Gauge, Histogram, Summary};
-        ShownFamily::foreign("", "", Gauge, []).unwrap_err();
+        ShownFamily::external("", "", Gauge, []).unwrap_err();
         for (shown_type, suffix, samples) in [
             (Gauge, "", vec![sample("y", &[], 1.0)]),
             (Gauge, "", vec![sample("x_sum", &[], 1.0)]),
@@ -403,7 +411,7 @@ waiting -0.5
             let good = sample(&format!("x{suffix}"), &[("b", "good")], 1.0);
             let name = format!("{samples:?}");
             let family =
-                ShownFamily::foreign("x", "", shown_type, samples.into_iter().chain([good])).unwrap();
+                ShownFamily::external("x", "", shown_type, samples.into_iter().chain([good])).unwrap();
             let only = Exposition::default().with_families(&[family]);
             let shown = only.families().next().unwrap().series.len();
             // If two series become one, the first is shown.
@@ -423,7 +431,7 @@ waiting -0.5
         };
         assert_eq!(number(&ours), "0.0");
         let up = sample("waiting", &[("__name__", "up")], 1.0);
-        let waiting = ShownFamily::foreign("waiting", "", ShownType::Gauge, [up]).unwrap();
+        let waiting = ShownFamily::external("waiting", "", ShownType::Gauge, [up]).unwrap();
         // The series that no format can represent; the series of `cards` are added to the existing
         // family.
         let both = ours.with_families(&[others()[0].clone(), waiting]);

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::{
-    exposition::{Buckets, ShownFamily, ShownSeries, ShownType, ShownValue},
+    exposition::{ShownFamily, ShownType},
     labels::Labels,
     series_group::SeriesGroup,
     series_mapping::SeriesMapping,
+    shown_series::{Buckets, ShownSeries, ShownValue},
     table::MetricShape,
 };
 use crate::{catalog::Kind, literals::number, snapshot::Family};

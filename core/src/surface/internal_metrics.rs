@@ -1,9 +1,10 @@
 //! The `ictus_*` families, which expose the state of Ictus itself.
 
 use super::{
-    exposition::{Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
+    exposition::{Exposition, ShownFamily, ShownType},
     labels::{Column, Labels},
     line_prefixes::LinePrefixes,
+    shown_series::{ShownSeries, ShownValue},
 };
 use crate::snapshot::Snapshot;
 

@@ -24,6 +24,17 @@ impl Column {
 
 /// Label names and values of a shown series, sorted by name. Clones are cheap: they share the
 /// values of the snapshot.
+///
+/// ```
+/// use ictus::{Registry, surface::{Exposition, View}};
+///
+/// let registry = Registry::new();
+/// registry.counter("hits", "", &["route", "method"])?.labels(&["/", "GET"])?.inc();
+/// let exposition = Exposition::new(&registry.snapshot()?, &View::default());
+/// let labels = exposition.family("hits").expect("it has a series").series[0].labels.clone();
+/// assert_eq!(labels.iter().collect::<Vec<_>>(), [("method", "GET"), ("route", "/")]);
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Labels {
     columns: Arc<[Column]>,
@@ -46,9 +57,9 @@ impl Labels {
         &self,
         name: &str,
     ) -> (impl Iterator<Item = (&str, &str)>, impl Iterator<Item = (&str, &str)>) {
-        let (before, after) =
+        let (first, after) =
             self.columns.split_at(self.columns.partition_point(|column| *column.name < *name));
-        (self.of(before), self.of(after))
+        (self.of(first), self.of(after))
     }
 
     fn of<'a>(&'a self, columns: &'a [Column]) -> impl Iterator<Item = (&'a str, &'a str)> {

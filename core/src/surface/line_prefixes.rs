@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{exposition::ShownSeries, labels::Labels};
+use super::{labels::Labels, shown_series::ShownSeries};
 use crate::{
     literals::escape,
     plain_name::{OF_LABELS, OF_METRICS, is_plain},
@@ -52,16 +52,16 @@ impl LinePrefixes {
         let (own_label, suffix) = series.value.own();
         let mut around: Option<(Range<usize>, Range<usize>)> = None;
         for (own, _) in series.value.bucket_samples() {
-            if let Some((before, after)) = &around {
-                text.extend_from_within(before.clone());
+            if let Some((first, after)) = &around {
+                text.extend_from_within(first.clone());
                 text.push_str(own);
                 text.extend_from_within(after.clone());
             } else {
-                let (before, after) = series.labels.split_at(own_label);
+                let (first, after) = series.labels.split_at(own_label);
                 let start = text.len();
                 text.push('\n');
                 push_opened(text, name, suffix);
-                before.for_each(|pair| push_pair(text, pair, ["", ","]));
+                first.for_each(|pair| push_pair(text, pair, ["", ","]));
                 text.extend([own_label, "=\""]);
                 let middle = text.len();
                 text.push_str(own);
@@ -120,8 +120,8 @@ fn push_opened(text: &mut String, name: &str, suffix: &str) {
 }
 
 /// Appends `name="value"` between two other strings. The name is quoted if necessary.
-fn push_pair(text: &mut String, (name, value): (&str, &str), [before, after]: [&str; 2]) {
-    text.push_str(before);
+fn push_pair(text: &mut String, (name, value): (&str, &str), [prefix, suffix]: [&str; 2]) {
+    text.push_str(prefix);
     if is_plain(name, OF_LABELS) {
         text.push_str(name);
     } else {
@@ -131,5 +131,5 @@ fn push_pair(text: &mut String, (name, value): (&str, &str), [before, after]: [&
     }
     text.push_str("=\"");
     escape::value(text, value);
-    text.extend(["\"", after]);
+    text.extend(["\"", suffix]);
 }

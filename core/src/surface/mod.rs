@@ -32,17 +32,19 @@ mod sample;
 mod series_group;
 mod series_mapping;
 mod shown_name;
+mod shown_series;
 mod slot;
 mod table;
 mod user_families;
 mod view;
 
-pub use exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue};
+pub use exposition::{Exposition, ShownFamily, ShownType};
 pub use external::ExternalSample;
 pub use labels::Labels;
 pub use renderer::Renderer;
 pub use sample::Sample;
 pub use shown_name::ShownName;
+pub use shown_series::{Buckets, ShownSeries, ShownValue};
 pub use view::{Surface, View};
 
 use std::collections::BTreeSet;
@@ -50,6 +52,11 @@ use std::collections::BTreeSet;
 /// Returns every name that a surface uses for a family of the Conductor metrics, including the
 /// suffixes `_total`, `_count`, `_sum` and `_bucket`. Families of other origin must not have these
 /// names.
+///
+/// ```
+/// let names = ictus::surface::shown_names();
+/// assert!(names.contains("task_poll_total") && !names.contains("jobs_total"));
+/// ```
 #[must_use]
 pub fn shown_names() -> BTreeSet<String> {
     let rows = Surface::ALL.iter().flat_map(|surface| surface.rows());

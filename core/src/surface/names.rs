@@ -4,9 +4,10 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{
-    exposition::{Exposition, ShownFamily, ShownSeries},
+    exposition::{Exposition, ShownFamily},
     labels::{Column, Labels},
     line_prefixes::LinePrefixes,
+    shown_series::ShownSeries,
     user_families::RESERVED,
 };
 use crate::{

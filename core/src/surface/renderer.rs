@@ -39,6 +39,20 @@ pub struct Renderer {
     exposition: Exposition,
 }
 
+impl Exposition {
+    /// Maps a snapshot to the surfaces of a view.
+    ///
+    /// Families without a sample are not shown. A family of a user is not shown if no format can
+    /// represent its names or labels, or if another family has its name; each is logged once. For
+    /// repeated snapshots use a [`Renderer`].
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, view: &View) -> Exposition {
+        let mut plan = Renderer::new(view);
+        plan.show(snapshot);
+        plan.into_exposition()
+    }
+}
+
 impl Renderer {
     /// Creates a renderer for a view, with an empty exposition.
     #[must_use]

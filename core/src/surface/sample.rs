@@ -1,8 +1,9 @@
 //! Samples: the lines of a text format, one per value of a shown series.
 
 use super::{
-    exposition::{Buckets, ShownFamily, ShownSeries, ShownValue},
+    exposition::ShownFamily,
     labels::Labels,
+    shown_series::{Buckets, ShownSeries, ShownValue},
 };
 use crate::snapshot::{Exemplar, QUANTILES};
 
@@ -13,6 +14,18 @@ pub(super) const QUANTILE: &str = "quantile";
 const FORMATTED: [&str; QUANTILES.len()] = ["0.5", "0.75", "0.9", "0.95", "0.99"];
 
 /// One line of an exposition.
+///
+/// ```
+/// use ictus::{Registry, surface::{Exposition, View}};
+///
+/// let registry = Registry::new();
+/// registry.counter("jobs", "", &["queue"])?.labels(&["mail"])?.add(2.0);
+/// let exposition = Exposition::new(&registry.snapshot()?, &View::default());
+/// let sample = exposition.family("jobs").and_then(|jobs| jobs.samples().next()).expect("a sample");
+/// assert_eq!((sample.suffix, sample.value), ("_total", 2.0));
+/// assert_eq!(sample.labels().collect::<Vec<_>>(), [("queue", "mail")]);
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
     /// The suffix of the family's name: empty, `_total`, `_count`, `_sum` or `_bucket`.
@@ -30,8 +43,8 @@ pub struct Sample<'a> {
 impl<'a> Sample<'a> {
     /// Returns names and values, unescaped and sorted by name, including `quantile` or `le`.
     pub fn labels(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let (before, after) = self.labels.split_at(self.reserved_label.map_or("", |(name, _)| name));
-        before.chain(self.reserved_label).chain(after)
+        let (first, after) = self.labels.split_at(self.reserved_label.map_or("", |(name, _)| name));
+        first.chain(self.reserved_label).chain(after)
     }
 }
 

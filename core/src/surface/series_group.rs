@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::series_mapping::SeriesPosition;
 use crate::{
     exemplar,
     snapshot::{Distribution, Exemplar, Family, QUANTILES, Timing, Value, Window, timeline::Timeline},
@@ -10,6 +9,10 @@ use crate::{
 
 /// The number of newest observations kept when windows are merged.
 const WINDOW: usize = 1_000;
+
+/// The position of a recorded series: the index of its family among the families of the name, and
+/// its index in the family.
+pub(crate) type SeriesPosition = (usize, usize);
 
 /// The recorded series with one set of shown labels; usually only one.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, ops::Range, sync::Arc};
 
 use super::{
     labels::{Column, Labels},
-    series_group::SeriesGroup,
+    series_group::{SeriesGroup, SeriesPosition},
 };
 use crate::{
     catalog::Kind,
@@ -30,10 +30,6 @@ struct Recorded {
     series: Vec<Arc<[String]>>,
 }
 
-/// The position of a recorded series: the index of its family among the families of the name, and
-/// its index in the family.
-pub(crate) type SeriesPosition = (usize, usize);
-
 /// One shown series: its labels, and the range in `places` of its recorded series.
 #[derive(Debug)]
 struct MappedSeries {
@@ -48,9 +44,9 @@ impl SeriesMapping {
         let columns: Vec<Option<Arc<[Column]>>> =
             columns.into_iter().map(|columns| columns.map(Arc::from)).collect();
         let labels = |(family, series): SeriesPosition| &families[family].series[series].labels;
-        let values = |place: SeriesPosition| {
-            let columns = columns[place.0].as_deref().unwrap_or_default();
-            columns.iter().map(move |column| (&*column.name, column.value(labels(place))))
+        let values = |position: SeriesPosition| {
+            let columns = columns[position.0].as_deref().unwrap_or_default();
+            columns.iter().map(move |column| (&*column.name, column.value(labels(position))))
         };
         let order = |a: SeriesPosition, b: SeriesPosition| match families.len() {
             1 => values(a).map(|(_, value)| value).cmp(values(b).map(|(_, value)| value)),
@@ -64,7 +60,7 @@ impl SeriesMapping {
         let all = families.iter().enumerate().zip(&columns).filter(|(_, columns)| columns.is_some());
         let all = all.flat_map(|((at, family), _)| (0..family.series.len()).map(move |series| (at, series)));
         let mut places: Vec<SeriesPosition> =
-            all.filter(|&place| values(place).all(|(_, value)| value.is_some())).collect();
+            all.filter(|&position| values(position).all(|(_, value)| value.is_some())).collect();
         places.sort_by(|&a, &b| order(a, b));
         let mut shown = Vec::with_capacity(places.len());
         let mut start = 0;
@@ -105,8 +101,8 @@ impl Recorded {
 
     fn is(&self, family: &Family) -> bool {
         // Snapshots of one reader share label values, so that comparing addresses usually suffices.
-        let same = |(held, series): (&Arc<[String]>, &Series)| {
-            Arc::ptr_eq(held, &series.labels) || *held == series.labels
+        let same = |(labels, series): (&Arc<[String]>, &Series)| {
+            Arc::ptr_eq(labels, &series.labels) || *labels == series.labels
         };
         self.kind == family.kind
             && self.label_names == family.label_names

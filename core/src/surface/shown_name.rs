@@ -9,6 +9,19 @@ use super::{
 use crate::{catalog, snapshot::Family};
 
 /// A name under which a view shows a recorded family.
+///
+/// ```
+/// use ictus::{Registry, surface::{ShownType, View}};
+///
+/// let registry = Registry::new();
+/// registry.timer("job_seconds", "Duration.", &["queue"])?.labels(&["mail"])?.observe(0.25);
+/// let snapshot = registry.snapshot()?;
+/// let names = View::default().names_of(&snapshot.families[0]);
+/// assert_eq!((names[0].name.as_str(), names[0].shown_type), ("job_seconds", ShownType::Summary));
+/// assert!(names[0].has_sample("job_seconds_count"));
+/// assert_eq!(names[0].label_names().collect::<Vec<_>>(), ["queue"]);
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ShownName {
     /// The name of the samples with the value or the quantiles: a counter's ends in `_total`.

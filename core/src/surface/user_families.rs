@@ -38,7 +38,7 @@ struct UserFamily {
     /// Whether each of them cannot be shown.
     unfit: Vec<bool>,
     /// The slot of the families, or the reason why none of them can be shown.
-    room: Result<ListPlacement, &'static str>,
+    placement: Result<ListPlacement, &'static str>,
 }
 
 #[derive(Debug)]
@@ -62,9 +62,9 @@ impl UserFamilies {
             let named = snapshot.families.chunk_by(|one, other| one.name == other.name);
             named.filter(|families| !families[0].name.starts_with(catalog::PREFIX))
         };
-        let mut known = self.families.iter();
-        let same = named().all(|families| known.next().is_some_and(|guest| guest.matches(families)));
-        if !same || known.next().is_some() {
+        let mut described = self.families.iter();
+        let same = named().all(|families| described.next().is_some_and(|guest| guest.matches(families)));
+        if !same || described.next().is_some() {
             self.resolve_conflicts(named(), exposition);
         }
         self.left_out = 0;
@@ -90,13 +90,13 @@ impl UserFamilies {
     ) {
         exposition.families.truncate(self.others);
         let shown = self.names;
-        let mut taken: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut owners: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut settled = 0;
         let mut take = |exposition: &Exposition| {
             let mut rivals = Vec::new();
             for (at, family) in exposition.families.iter().enumerate().skip(settled) {
                 for name in names(family) {
-                    let holders = taken.entry(name).or_default();
+                    let holders = owners.entry(name).or_default();
                     rivals.extend_from_slice(holders);
                     holders.push(at);
                 }
@@ -106,7 +106,7 @@ impl UserFamilies {
         };
         take(exposition);
         let guests = named.map(|families| {
-            let room = match families.iter().find(|family| shown.left_out(family, families).is_none()) {
+            let placement = match families.iter().find(|family| shown.left_out(family, families).is_none()) {
                 Some(family) => {
                     let form = family_template::of_kind(family.kind);
                     let slot = FamilySlot::new(form, &shown.metric(family), &family.help, exposition);
@@ -115,7 +115,7 @@ impl UserFamilies {
                 None => Err(shown.invalid_reason(&families[0]).unwrap_or_default()),
             };
             let unfit = families.iter().map(|family| shown.left_out(family, families).is_some()).collect();
-            UserFamily { families: families.iter().map(described).collect(), unfit, room }
+            UserFamily { families: families.iter().map(described).collect(), unfit, placement }
         });
         self.families = guests.collect();
         exposition.sort();
@@ -138,11 +138,15 @@ impl UserFamily {
         exposition: &mut Exposition,
         names: Names,
     ) -> Result<(), &'static str> {
-        let ListPlacement { slot, rivals } = self.room.as_mut().map_err(|why| *why)?;
+        let ListPlacement { slot, rivals } = self.placement.as_mut().map_err(|why| *why)?;
         if rivals.iter().any(|&rival| !exposition.families[rival].series.is_empty()) {
             slot.clear(exposition);
             let nothing = families.iter().all(|family| family.series.is_empty());
-            return if nothing { Ok(()) } else { Err("another family is shown under that name") };
+            return if nothing {
+                Ok(())
+            } else {
+                Err("another family is shown under that name; rename one of them")
+            };
         }
         slot.show(families, exposition, |family| match names.left_out(family, families) {
             None => Some(names.columns(family)),
@@ -198,7 +202,7 @@ impl Names {
     fn left_out(self, family: &Family, named: &[Family]) -> Option<&'static str> {
         let is_other = || named.first().is_some_and(|first| first.kind != family.kind);
         self.invalid_reason(family)
-            .or_else(|| is_other().then_some("another family is shown under that name"))
+            .or_else(|| is_other().then_some("another family is shown under that name; rename one of them"))
     }
 
     /// Returns the reason why a family's names cannot be written, if there is one. A registry
@@ -206,15 +210,15 @@ impl Names {
     pub(super) fn invalid_reason(self, family: &Family) -> Option<&'static str> {
         let labels: Vec<_> = family.label_names.iter().map(|name| self.label(name)).collect();
         if self.metric(family).is_empty() {
-            Some("it has no name")
+            Some("it has no name; give it one")
         } else if labels.iter().any(|label| label.is_empty()) {
-            Some("a label has no name")
+            Some("a label has no name; give it one")
         } else if labels.iter().any(|label| label.starts_with(RESERVED)) {
-            Some("a label's name starts with __, which is reserved for Prometheus")
+            Some("a label's name starts with __, which is reserved for Prometheus; rename it")
         } else if labels.iter().collect::<BTreeSet<_>>().len() < labels.len() {
-            Some("two of its labels have one name")
+            Some("two of its labels have one name; rename one of them")
         } else if family.kind == Kind::Timer && labels.iter().any(|label| label == QUANTILE) {
-            Some("a timer's own label is named quantile")
+            Some("a timer's own label is named quantile; rename it")
         } else {
             None
         }

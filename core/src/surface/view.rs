@@ -6,6 +6,14 @@ use crate::error::{Error, Result};
 
 /// A set of names, labels and types under which the Conductor metrics are shown. A later version may
 /// add surfaces.
+///
+/// ```
+/// use ictus::surface::Surface;
+///
+/// assert_eq!("canonical".parse::<Surface>()?, Surface::Canonical);
+/// assert_eq!(Surface::Legacy.to_string(), "legacy");
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Surface {
@@ -30,7 +38,7 @@ pub enum Surface {
 /// assert_eq!(expose::text(&exposition), "# HELP jobs_total Jobs.\n# TYPE jobs_total counter\njobs_total 1.0\n");
 /// # Ok::<(), ictus::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct View {
     /// The surfaces in the order of [`Surface`], without duplicates.
     surfaces: Vec<Surface>,
@@ -53,7 +61,7 @@ impl Surface {
 
     /// Returns the name of the surface in options, environment variables and queries.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Surface::Legacy => "legacy",
             Surface::Documented => "documented",
@@ -64,7 +72,7 @@ impl Surface {
 
 impl fmt::Display for Surface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(self.as_str())
     }
 }
 
@@ -74,7 +82,7 @@ impl FromStr for Surface {
     /// Returns the surface of that name, ignoring white space around it, or [`Error::Unknown`] if
     /// there is none.
     fn from_str(given: &str) -> Result<Surface> {
-        Surface::ALL.iter().copied().find(|surface| surface.name() == given.trim()).ok_or_else(|| {
+        Surface::ALL.iter().copied().find(|surface| surface.as_str() == given.trim()).ok_or_else(|| {
             Error::Unknown {
                 what: "surface",
                 given: given.to_owned(),
@@ -156,7 +164,7 @@ mod tests {
             let error = given.parse::<Surface>().unwrap_err();
             assert!(matches!(&error, Error::Unknown { what: "surface", given: named, .. } if named == given));
             for &surface in Surface::ALL {
-                assert!(error.to_string().contains(surface.name()));
+                assert!(error.to_string().contains(surface.as_str()));
             }
         }
     }

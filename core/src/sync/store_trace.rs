@@ -110,9 +110,9 @@ impl AtomicU64 {
     #[inline]
     #[track_caller]
     pub(crate) fn fetch_add(&self, by: u64, order: Ordering) -> u64 {
-        let before = self.0.fetch_add(by, order);
-        self.record_store(before.wrapping_add(by), order);
-        before
+        let previous = self.0.fetch_add(by, order);
+        self.record_store(previous.wrapping_add(by), order);
+        previous
     }
 
     #[inline]
@@ -123,11 +123,11 @@ impl AtomicU64 {
         fetch: Ordering,
         mut update: impl FnMut(u64) -> Option<u64>,
     ) -> Result<u64, u64> {
-        let before = self.0.fetch_update(set, fetch, &mut update)?;
-        if let Some(value) = update(before) {
+        let previous = self.0.fetch_update(set, fetch, &mut update)?;
+        if let Some(value) = update(previous) {
             self.record_store(value, set);
         }
-        Ok(before)
+        Ok(previous)
     }
 
     #[inline]
@@ -139,8 +139,8 @@ impl AtomicU64 {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u64, u64> {
-        let before = self.0.compare_exchange(from, to, success, failure)?;
+        let previous = self.0.compare_exchange(from, to, success, failure)?;
         self.record_store(to, success);
-        Ok(before)
+        Ok(previous)
     }
 }

@@ -6,7 +6,7 @@
 //! each function that reads the generation is correct in such a child. Each observation is correct,
 //! too, because the tables in which it finds its lane are also in wiped memory
 //! ([`wiped`](super::wiped)).
-#![expect(unsafe_code, reason = "registers what a fork calls")]
+#![expect(unsafe_code, reason = "registers functions that a fork calls")]
 
 use std::{
     mem::MaybeUninit,
@@ -147,16 +147,16 @@ pub(crate) fn at_exit(call: extern "C" fn()) {
 /// Runs `act` with all signals blocked, so that a thread that it starts never runs a signal handler
 /// of the host.
 pub(crate) fn with_signals_blocked<T>(act: impl FnOnce() -> T) -> T {
-    let (mut all, mut before) = (MaybeUninit::<libc::sigset_t>::uninit(), MaybeUninit::uninit());
+    let (mut all, mut previous) = (MaybeUninit::<libc::sigset_t>::uninit(), MaybeUninit::uninit());
     // SAFETY: fills the set that is passed to it.
     let filled = unsafe { libc::sigfillset(all.as_mut_ptr()) } == 0;
     // SAFETY: the first set is filled where this is called; the second one is for the call to fill.
-    let blocked =
-        filled && unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) } == 0;
+    let blocked = filled
+        && unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), previous.as_mut_ptr()) } == 0;
     let result = act();
     if blocked {
         // SAFETY: filled by the call above.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, previous.as_ptr(), ptr::null_mut()) };
     }
     result
 }

@@ -57,8 +57,8 @@ static FD_SLOTS: AtomicPtr<FdSlot> = AtomicPtr::new(ptr::null_mut());
 
 fn all_slots() -> impl Iterator<Item = &'static FdSlot> {
     // SAFETY: entries are leaked, and complete before they are published.
-    let place = |place: *const FdSlot| unsafe { place.as_ref() };
-    std::iter::successors(place(FD_SLOTS.load(Ordering::Acquire)), move |held| place(held.next))
+    let as_slot = |address: *const FdSlot| unsafe { address.as_ref() };
+    std::iter::successors(as_slot(FD_SLOTS.load(Ordering::Acquire)), move |slot| as_slot(slot.next))
 }
 
 /// Returns the same open file under a number other than those of standard input, output and error.
@@ -75,12 +75,12 @@ impl OwnDescriptor {
     pub(crate) fn open(
         open: impl FnOnce() -> rustix::io::Result<OwnedFd>,
     ) -> rustix::io::Result<OwnDescriptor> {
-        let held = FdSlot::acquire();
+        let slot = FdSlot::acquire();
         let opened = without_fork(|| {
             let opened = open().and_then(above_standard).and_then(|opened| {
                 let (device, inode) = identity(&opened)?;
-                held.device.store(device, Ordering::Relaxed);
-                held.inode.store(inode, Ordering::Relaxed);
+                slot.device.store(device, Ordering::Relaxed);
+                slot.inode.store(inode, Ordering::Relaxed);
                 Ok(opened.into_raw_fd())
             });
             let number = *opened.as_ref().unwrap_or(&FREE);
@@ -92,10 +92,10 @@ impl OwnDescriptor {
                 };
                 all_slots().for_each(|other| _ = lost(other));
             }
-            held.number.store(number, Ordering::Release);
+            slot.number.store(number, Ordering::Release);
             opened
         });
-        opened.map(|_| OwnDescriptor { slot: held, generation: generation() })
+        opened.map(|_| OwnDescriptor { slot, generation: generation() })
     }
 
     /// Returns the descriptor, after a check that its number still refers to the opened file. Fails
@@ -140,11 +140,11 @@ impl Drop for OwnDescriptor {
 impl FdSlot {
     /// Claims a free entry, or creates one if there is none.
     fn acquire() -> &'static FdSlot {
-        let take = |held: &&FdSlot| {
-            held.number.compare_exchange(FREE, USED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let take = |slot: &&FdSlot| {
+            slot.number.compare_exchange(FREE, USED, Ordering::Acquire, Ordering::Relaxed).is_ok()
         };
-        if let Some(held) = all_slots().find(take) {
-            return held;
+        if let Some(slot) = all_slots().find(take) {
+            return slot;
         }
         let new = FdSlot {
             number: AtomicI32::new(USED),
@@ -152,13 +152,13 @@ impl FdSlot {
             inode: AtomicU64::new(0),
             next: FD_SLOTS.load(Ordering::Acquire),
         };
-        let held = Box::leak(Box::new(new));
+        let slot = Box::leak(Box::new(new));
         while let Err(newest) =
-            FD_SLOTS.compare_exchange(held.next.cast_mut(), held, Ordering::AcqRel, Ordering::Acquire)
+            FD_SLOTS.compare_exchange(slot.next.cast_mut(), slot, Ordering::AcqRel, Ordering::Acquire)
         {
-            held.next = newest;
+            slot.next = newest;
         }
-        held
+        slot
     }
 
     /// Returns whether a number refers to the opened file.
@@ -205,7 +205,7 @@ pub(crate) mod tests {
     /// Closes the descriptor as a program does that closes every number.
     pub(crate) fn close_as_the_host(descriptor: &OwnDescriptor) {
         let number = descriptor.get().unwrap().as_raw_fd();
-        // SAFETY: the subject of the tests: an owner that is told nothing must notice it.
+        // SAFETY: the subject of the tests: an owner that is not informed must notice it.
         assert_eq!(unsafe { libc::close(number) }, 0);
     }
 
@@ -249,12 +249,12 @@ pub(crate) mod tests {
             rustix::io::fcntl_dupfd_cloexec(&file, number)
         });
         let second = second.unwrap();
-        let taken = second.get().unwrap().as_raw_fd();
-        if taken == number {
+        let reused = second.get().unwrap().as_raw_fd();
+        if reused == number {
             first.get().unwrap_err();
         }
         drop(first);
-        assert_eq!(second.get().unwrap().as_raw_fd(), taken);
+        assert_eq!(second.get().unwrap().as_raw_fd(), reused);
         let _ = File::open(&path).unwrap().into_raw_fd();
     }
 }

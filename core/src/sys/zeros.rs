@@ -1,17 +1,20 @@
 //! Growth of a file by writing zeros at its end. It works on every file system.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     os::fd::AsFd,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use rustix::io::{retry_on_intr, write};
+use rustix::io::{retry_on_intr, writev};
 
 use super::growth;
 
-/// The unit in which files grow, so that each step of growth is one call.
-static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
+static ZEROS: [u8; 4 << 10] = [0; 4 << 10];
+
+/// The number of times that one call writes `ZEROS`. The product is the unit in which files grow, so that
+/// each step of growth is one call.
+const MAX_SLICES: usize = 64;
 
 /// Commits a file up to `end`. Fails if the disk is full.
 ///
@@ -24,10 +27,13 @@ pub(crate) fn append(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io
         if end <= from {
             return Ok(());
         }
-        let length = (end - from).min(ZEROS.len());
+        let length = (end - from).min(MAX_SLICES * ZEROS.len());
+        let mut slices = [IoSlice::new(&ZEROS); MAX_SLICES];
+        let last = (length - 1) / ZEROS.len();
+        slices[last] = IoSlice::new(&ZEROS[..length - last * ZEROS.len()]);
         let written = retry_on_intr(|| {
             growth::count();
-            write(&file, &ZEROS[..length])
+            writev(&file, &slices[..=last])
         })?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
@@ -44,6 +50,17 @@ mod tests {
         os::unix::fs::FileExt,
         sync::atomic::{AtomicUsize, Ordering},
     };
+
+    #[test]
+    fn growth_ends_where_it_was_requested() {
+        let file = tempfile::tempfile().unwrap();
+        let committed = AtomicUsize::new(0);
+        for end in [1, 4096, 4097, 8192, (256 << 10) + 8192, (256 << 10) + 8192, (1 << 20) + 5] {
+            append(&file, &committed, end).unwrap();
+            assert_eq!(committed.load(Ordering::Acquire), end);
+            assert_eq!(file.metadata().unwrap().len(), end as u64);
+        }
+    }
 
     #[test]
     fn growth_overwrites_no_data() {

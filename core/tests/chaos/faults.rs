@@ -351,11 +351,11 @@ fn segment_of(pid: u32) -> Option<PathBuf> {
     Some(paths[0].clone().into())
 }
 
-/// Returns the time of a segment's creation, from its header: the fifth word, by
-/// docs/segment-format.md.
+/// Returns the wall clock's time at a segment's creation, from the anchor in its header: the ninth
+/// word, by docs/segment-format.md. The fifth word does not follow the wall clock.
 fn created(segment: &Path) -> u64 {
     let mut word = [0; 8];
-    File::open(segment).unwrap().read_exact_at(&mut word, 4 * 8).unwrap();
+    File::open(segment).unwrap().read_exact_at(&mut word, 8 * 8).unwrap();
     u64::from_le_bytes(word)
 }
 

@@ -21,6 +21,9 @@ pub(crate) fn difference(shown: &Lines, expected: &Expected) -> Option<String> {
             line.clone_from(window);
         }
     }
+    for (name, exemplars) in shown.iter().filter(|(name, _)| name.ends_with(" exemplars")) {
+        lines.entry(name.clone()).or_insert_with(|| exemplars.clone());
+    }
     let names: BTreeSet<&String> = shown.keys().chain(lines.keys()).collect();
     let differing = names.into_iter().filter(|name| shown.get(*name) != lines.get(*name));
     let described = |name: &String| {

@@ -1,14 +1,14 @@
 //! Runs a program on Ictus and on the model, and compares the snapshots.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{BufRead, BufReader, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ictus::Reader;
@@ -22,8 +22,22 @@ use super::{
     worker::{DIRECTORY, END, SOCKET},
 };
 
+/// The time in which readers must see records of which only their process had the memory.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time in which a process must answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+const UNUSED: Step = Step {
+    verb: Verb::Snapshot,
+    process: 0,
+    registry: 0,
+    thread: 0,
+    family: 0,
+    series: 0,
+    times: 0,
+    amount: 0,
+    version: 0,
+};
 
 /// A process that obeys steps.
 struct Process {
@@ -40,6 +54,8 @@ struct Driver {
     /// Readers that are kept: one retires, the other does not.
     readers: [Reader; 2],
     model: Model,
+    /// Files that were removed.
+    unlinked: BTreeSet<PathBuf>,
 }
 
 /// Runs a program. Returns the first difference.
@@ -62,7 +78,8 @@ impl Driver {
         let listener = UnixListener::bind(home.path().join("socket")).unwrap();
         let metrics = home.path().join("metrics");
         let readers = [Reader::new(&metrics), Reader::new(&metrics).without_retiring()];
-        Driver { home, listener, processes: BTreeMap::new(), readers, model: Model::default() }
+        let (model, unlinked) = (Model::default(), BTreeSet::new());
+        Driver { home, listener, processes: BTreeMap::new(), readers, model, unlinked }
     }
 
     fn metrics(&self) -> PathBuf {
@@ -74,7 +91,8 @@ impl Driver {
         match step.verb {
             Verb::Read => return self.read(step.thread),
             Verb::Clear => _ = ictus::clear(self.metrics()).map_err(|error| error.to_string())?,
-            Verb::Record | Verb::Again | Verb::Late | Verb::Invalid | Verb::Request if !lives => {
+            Verb::Unlink => return self.unlink(step),
+            _ if step.records() && !lives => {
                 let process = self.start()?;
                 self.processes.insert(step.process, process);
             }
@@ -82,6 +100,25 @@ impl Driver {
             Verb::Fork if self.processes.contains_key(&step.thread) => return Ok(()),
             _ => {}
         }
+        if let Some(&registry) = self.model.starved.get(&step.process) {
+            match step.verb {
+                // Others would recover at the same time, in any order.
+                _ if step.registry != registry && step.verb != Verb::Kill => return Ok(()),
+                Verb::Starve | Verb::Snapshot => return Ok(()),
+                // The process writes its records when it ends.
+                Verb::Close | Verb::Exit => self.obey(&Step { verb: Verb::Feed, ..*step })?,
+                Verb::Remove | Verb::Expire | Verb::Fork | Verb::KillReading => self.feed(step)?,
+                Verb::Feed => return self.feed(step),
+                _ => {}
+            }
+        } else if step.verb == Verb::Feed {
+            return Ok(());
+        }
+        self.obey(step)
+    }
+
+    /// Lets a process obey a step, and compares its answer.
+    fn obey(&mut self, step: &Step) -> Result<(), String> {
         let expected = self.model.step(step);
         let Some(process) = self.processes.get_mut(&step.process) else { return Ok(()) };
         match step.verb {
@@ -109,7 +146,8 @@ impl Driver {
             Verb::Snapshot => {
                 let answer = process.answer()?;
                 let pairs = answer.lines().filter_map(|line| line.split_once('\t'));
-                return self.check(&pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
+                let shown = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                return self.check(&shown, Some((step.process, step.registry)));
             }
             _ => {
                 let answer = process.answer()?;
@@ -121,6 +159,70 @@ impl Driver {
         Ok(())
     }
 
+    /// Ends the starvation of a process, and waits until readers see its records.
+    fn feed(&mut self, step: &Step) -> Result<(), String> {
+        let before = self.files();
+        self.obey(&Step { verb: Verb::Feed, ..*step })?;
+        self.recover(&before)
+    }
+
+    fn unlink(&mut self, step: &Step) -> Result<(), String> {
+        // Folds the segments of ended processes, so that the others belong to live ones.
+        self.read(READERS - 1)?;
+        for file in self.files() {
+            // A file that comes back has the earlier records of a live process. It may belong to an
+            // ended one by now, and then nothing could write it again.
+            if self.unlinked.insert(file.clone()) {
+                fs::remove_file(&file).unwrap();
+            }
+        }
+        self.model.unlink();
+        let before = self.files();
+        if step.times.is_multiple_of(2) && self.processes.contains_key(&step.process) {
+            self.obey(&Step { verb: Verb::Exit, ..*step })?;
+        }
+        self.recover(&before)
+    }
+
+    /// Returns the files of segments.
+    fn files(&self) -> BTreeSet<PathBuf> {
+        let entries = fs::read_dir(self.metrics().join("ictus")).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|of| of == "seg"))
+            .collect()
+    }
+
+    /// Waits until readers see the records of all hidden segments. There were `before` files.
+    fn recover(&mut self, before: &BTreeSet<PathBuf>) -> Result<(), String> {
+        let hidden = self.model.hidden();
+        for &(process, registry) in &hidden {
+            // The snapshot notices that the file was removed.
+            if let Some(to) = self.processes.get_mut(&process) {
+                to.send(&Step { verb: Verb::Snapshot, process, registry, ..UNUSED });
+                to.answer()?;
+            }
+            self.model.recover((process, registry));
+        }
+        let start = Instant::now();
+        let mut new = BTreeSet::new();
+        loop {
+            new.extend(self.files().difference(before).cloned());
+            // A reader that is kept shows the content of a removed file until its owner has ended or
+            // has written it again.
+            let read = (0..READERS).rev().try_for_each(|reader| self.read(reader));
+            // Each process writes its earlier records to one file, and continues in another.
+            if read.is_ok() && new.len() >= 2 * hidden.len() {
+                return Ok(());
+            }
+            if start.elapsed() > RECOVERY_TIMEOUT {
+                let missing = format!("  {} new segments of {} processes: files", new.len(), hidden.len());
+                return read.and(Err(missing));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn read(&mut self, reader: usize) -> Result<(), String> {
         let metrics = self.metrics();
         let snapshot = match reader {
@@ -128,11 +230,12 @@ impl Driver {
             2 => Reader::new(metrics).without_retiring().snapshot(),
             _ => Reader::new(metrics).snapshot(),
         };
-        self.check(&lines(&snapshot.map_err(|error| error.to_string())?))
+        self.check(&lines(&snapshot.map_err(|error| error.to_string())?), None)
     }
 
-    fn check(&self, shown: &Lines) -> Result<(), String> {
-        difference(shown, &self.model.expected()).map_or(Ok(()), Err)
+    /// Compares what a registry shows, or a reader of another process.
+    fn check(&mut self, shown: &Lines, at: Option<(usize, usize)>) -> Result<(), String> {
+        difference(shown, &self.model.seen_by(at, Model::expected)).map_or(Ok(()), Err)
     }
 
     fn start(&self) -> Result<Process, String> {

@@ -27,7 +27,7 @@ impl Model {
     /// family, in the order in which the parts began.
     pub(crate) fn placed(&self, family: usize) -> Vec<(usize, Labels, bool)> {
         let mut parts: Vec<(u64, usize, &Labels)> = Vec::new();
-        for (number, segment) in self.segments.iter().enumerate() {
+        for (number, segment) in self.seen() {
             let of_family = segment.parts.iter().filter(|((of, _), _)| *of == family);
             parts.extend(of_family.map(|((_, labels), part)| (part.begun, number, labels)));
         }
@@ -63,7 +63,7 @@ impl Model {
         let defines = |segment: &Segment| {
             segment.defines.contains(&family) || segment.parts.keys().any(|key| key.0 == family)
         };
-        let all = self.segments.iter().enumerate().filter(|(_, segment)| defines(segment));
+        let all = self.seen().filter(|(_, segment)| defines(segment));
         let mut definers: Vec<_> = all.map(|(number, segment)| (segment.lives, number)).collect();
         definers.sort_unstable();
         definers
@@ -102,8 +102,8 @@ impl Model {
                 }
             }
         }
-        let invalid = self.segments.iter().map(|segment| segment.invalid).sum();
-        let removed = self.segments.iter().map(|segment| segment.removed).sum();
+        let invalid = self.seen().map(|(_, segment)| segment.invalid).sum();
+        let removed = self.seen().map(|(_, segment)| segment.removed).sum();
         for (name, count) in [
             ("bad", 0),
             ("conflicts", conflicts),
@@ -149,12 +149,13 @@ impl Model {
         let with_buckets = lanes().filter(|(number, _)| of(*number).bounds.is_some());
         let values: Vec<f64> =
             with_buckets.flat_map(|(_, lane)| lane.iter().map(|(_, value)| *value)).collect();
-        if let Some(first) = bounds.first() {
-            let shared: Vec<f64> = first
-                .iter()
-                .copied()
-                .filter(|bound| bounds.iter().all(|other| other.contains(bound)))
-                .collect();
+        let shared = shared(&bounds);
+        let exemplars = exemplars(&shared, parts.iter().flat_map(|(_, part)| part.exemplars.values()));
+        // How many a segment without buckets keeps depends on whether it was retired.
+        if bounds.is_empty() || bounds.len() == parts.len() {
+            expected.lines.insert(format!("{name} exemplars"), exemplars);
+        }
+        if !bounds.is_empty() {
             let mut classic = vec![0.0; shared.len() + 1];
             values.iter().for_each(|value| classic[shared.partition_point(|bound| bound < value)] += 1.0);
             expected.lines.insert(format!("{name} bounds"), numbers(shared));
@@ -185,6 +186,25 @@ fn conflict(one: usize, other: usize, kind: Kind) -> bool {
         (version.window, version.max_series, version.ages, version.bounds.is_some(), bounds)
     };
     options(one) != options(other)
+}
+
+/// Returns the bounds that all definitions have.
+fn shared(bounds: &[&[f64]]) -> Vec<f64> {
+    let first = bounds.first().into_iter().flat_map(|first| first.iter().copied());
+    first.filter(|bound| bounds.iter().all(|other| other.contains(bound))).collect()
+}
+
+/// The newest exemplar of each bucket.
+fn exemplars<'a>(bounds: &[f64], all: impl Iterator<Item = &'a (u64, f64, String)>) -> String {
+    let mut newest: BTreeMap<usize, &(u64, f64, String)> = BTreeMap::new();
+    for one in all {
+        let kept = newest.entry(bounds.partition_point(|bound| *bound < one.1)).or_insert(one);
+        if kept.0 < one.0 {
+            *kept = one;
+        }
+    }
+    let words: Vec<String> = newest.values().map(|(_, value, trace)| format!("{value:?}={trace}")).collect();
+    words.join(" ")
 }
 
 /// Counts values in exponential buckets, one by one.

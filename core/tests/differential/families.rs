@@ -48,6 +48,9 @@ pub(crate) const VERSIONS: [Version; 8] = [
     Version { window: 1000, max_series: 1, bounds: Some(BOUNDS), ages: false },
 ];
 
+/// The versions whose series no program exhausts.
+pub(crate) const UNLIMITED: [usize; 3] = [0, 4, 5];
+
 impl Version {
     pub(crate) fn options(&self) -> FamilyOptions {
         let options = FamilyOptions::default().window(self.window as u32).max_series(self.max_series as u32);

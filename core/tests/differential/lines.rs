@@ -64,6 +64,9 @@ fn timer_lines(name: &str, timing: &Timing) -> Vec<(String, String)> {
         (format!("{name} window"), numbers(timing.window.observations().iter().map(|one| one.value))),
         (format!("{name} quantiles"), numbers(timing.window.quantiles().into_iter().flatten())),
     ];
+    let exemplars: Vec<String> =
+        timing.exemplars.iter().map(|one| format!("{:?}={}", one.value, one.trace_id)).collect();
+    lines.push((format!("{name} exemplars"), exemplars.join(" ")));
     if !distribution.classic.is_empty() {
         lines.extend([
             (format!("{name} bounds"), numbers(distribution.bounds.iter().copied())),

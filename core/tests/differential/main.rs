@@ -47,6 +47,7 @@ fn number(variable: &str) -> Option<u64> {
 fn check(seed: u64) {
     let program = generate(seed);
     if let Err(error) = driver::run(&program) {
+        println!("seed {seed}: {error}\nshortening {} steps ...", program.len());
         let fails =
             |program: &[Step]| driver::run(program).is_err_and(|other| aspect(&other) == aspect(&error));
         let short = shrink::shrink(&program, &fails);
@@ -104,6 +105,7 @@ mod regressions {
         PART_IN_THE_PLACE_OF_ANOTHER,
         REGISTRY_DROPPED_BY_A_CHILD,
         DEFINITION_OF_TOTALS_READ_AGAIN,
+        SERIES_EXPIRED_DURING_A_RECOVERY,
     ];
 
     /// A removal gave a place to the gauge of an ended process, and moved that of a living one to
@@ -150,5 +152,13 @@ read process 0 registry 0 thread 0 family 4 series 0 times 1 amount 8 version 0
 remove process 0 registry 0 thread 0 family 4 series 0 times 1 amount 8 version 1
 read process 0 registry 0 thread 0 family 4 series 0 times 1 amount 8 version 0
 close process 1 registry 0 thread 0 family 4 series 0 times 1 amount 8 version 0
+";
+
+    /// The copy of a segment whose file was removed showed a series that had expired meanwhile.
+    const SERIES_EXPIRED_DURING_A_RECOVERY: &str = "
+record process 0 registry 0 thread 1 family 6 series 0 times 1 amount 8 version 6
+unlink process 0 registry 0 thread 1 family 6 series 0 times 1 amount 8 version 0
+expire process 0 registry 0 thread 0 family 6 series 0 times 1 amount 8 version 0
+read process 0 registry 0 thread 3 family 6 series 0 times 1 amount 8 version 0
 ";
 }

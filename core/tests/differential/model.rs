@@ -1,4 +1,4 @@
-//! What a program records, as plain maps and vectors.
+//! A model of the observations that a program records, as plain maps and vectors.
 //!
 //! The model has no rings, no lanes of fixed length, no totals file and no caches. It stores every
 //! observation of every process, so it needs no retirement. `expected.rs` computes the lines of a
@@ -29,12 +29,18 @@ pub(crate) struct Model {
     pub(crate) has_adopted_lanes: bool,
     /// Parts that stay in the overflow series: segment, family and labels.
     pub(crate) pinned: BTreeSet<(usize, usize, Labels)>,
+    /// Processes that cannot create files, and the registry that records there meanwhile.
+    pub(crate) starved: BTreeMap<usize, usize>,
+    /// The hidden segment that the reader sees, because it belongs to the reader's registry.
+    view: Option<usize>,
 }
 
 /// The records of one registry of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Segment {
     pub(crate) lives: bool,
+    /// Whether it is in memory, or its file was removed: only its registry sees it.
+    hidden: bool,
     /// Versions of the options and of the help, by family.
     pub(crate) definitions: BTreeMap<usize, (usize, usize)>,
     pub(crate) parts: BTreeMap<(usize, Labels), Part>,
@@ -52,6 +58,8 @@ pub(crate) struct Part {
     pub(crate) value: f64,
     /// Stamps and values, by thread.
     pub(crate) lanes: BTreeMap<usize, Vec<(u64, f64)>>,
+    /// The newest exemplar of each bucket of its definition: stamp, value and trace.
+    pub(crate) exemplars: BTreeMap<usize, (u64, f64, String)>,
 }
 
 /// The registry of a process.
@@ -83,25 +91,25 @@ pub(crate) fn overflow(family: usize) -> Labels {
 }
 
 impl Model {
-    /// Performs a step of a process that lives. Returns what the process answers.
+    /// Performs a step of a process that lives. Returns the answer of the process.
     pub(crate) fn step(&mut self, step: &Step) -> String {
         self.tick += 1;
         let at = (step.process, step.registry);
         match step.verb {
-            Verb::Record | Verb::Again | Verb::Late | Verb::Invalid | Verb::Request => {
-                return self.record(step);
-            }
+            _ if step.records() => return self.record(step),
             Verb::Remove => return self.remove(step),
             Verb::Expire => self.expire(step),
             Verb::EndThread => {
                 self.adopting.insert(step.process);
                 self.has_adopted_lanes = true;
             }
-            Verb::Close => self.close(&[at]),
+            Verb::Close => self.close(&[at], false),
             Verb::Exit | Verb::Kill | Verb::KillReading => {
                 let ended: Vec<_> =
                     self.recorders.keys().copied().filter(|at| at.0 == step.process).collect();
-                self.close(&ended);
+                // What only the memory of a killed process held is lost.
+                self.close(&ended, step.verb == Verb::Kill);
+                self.starved.remove(&step.process);
                 self.marked.remove(&step.process);
                 self.adopting.remove(&step.process);
             }
@@ -124,9 +132,66 @@ impl Model {
                     .for_each(|ended| *ended = Segment::default());
             }
             Verb::Snapshot => _ = self.recorder(step),
-            Verb::Read => {}
+            Verb::Starve => {
+                self.recorder(step);
+                self.starved.insert(step.process, step.registry);
+            }
+            Verb::Feed => _ = self.starved.remove(&step.process),
+            _ => {}
         }
         String::new()
+    }
+
+    /// Removes the files of all segments. Their processes have not noticed it yet.
+    pub(crate) fn unlink(&mut self) {
+        self.segments.iter_mut().for_each(|segment| segment.hidden |= segment.lives);
+    }
+
+    /// Returns processes and registries whose segments are hidden.
+    pub(crate) fn hidden(&self) -> Vec<(usize, usize)> {
+        let hidden = self
+            .recorders
+            .iter()
+            .filter(|(_, recorder)| recorder.segment.is_some_and(|segment| self.segments[segment].hidden));
+        hidden.map(|(at, _)| *at).collect()
+    }
+
+    /// Moves the records of a hidden segment to a file, as that of an ended process. The registry
+    /// continues in another segment, which has its gauges.
+    pub(crate) fn recover(&mut self, at: (usize, usize)) {
+        let new = self.segments.len();
+        let Some(recorder) = self.recorders.get_mut(&at) else { return };
+        let Some(old) = recorder.segment.replace(new) else { return };
+        self.tick += 1;
+        let old = &mut self.segments[old];
+        (old.hidden, old.lives) = (false, false);
+        let is_gauge = |key: &(usize, Labels)| FAMILIES[key.0].kind == Kind::Gauge;
+        let mut segment = Segment { lives: true, ..Segment::default() };
+        for (key, part) in std::mem::take(&mut old.parts) {
+            if is_gauge(&key) {
+                segment.definitions.insert(key.0, old.definitions[&key.0]);
+                segment.parts.insert(key, Part { begun: self.tick, ..part });
+            } else {
+                old.parts.insert(key, part);
+            }
+        }
+        self.segments.push(segment);
+    }
+
+    /// Computes a value as a registry reads it, or as the readers of other processes do.
+    pub(crate) fn seen_by<T>(&mut self, at: Option<(usize, usize)>, compute: impl FnOnce(&Model) -> T) -> T {
+        self.view = at.and_then(|at| self.recorders.get(&at)?.segment);
+        let computed = compute(self);
+        self.view = None;
+        computed
+    }
+
+    /// Returns the segments that the reader sees.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = (usize, &Segment)> {
+        self.segments
+            .iter()
+            .enumerate()
+            .filter(|(number, segment)| !segment.hidden || self.view == Some(*number))
     }
 
     fn recorder(&mut self, step: &Step) -> &mut Recorder {
@@ -174,7 +239,8 @@ impl Model {
         let next = self.segments.len();
         let segment = *self.recorder(step).segment.get_or_insert(next);
         if segment == next {
-            self.segments.push(Segment { lives: true, ..Segment::default() });
+            let hidden = self.starved.contains_key(&step.process);
+            self.segments.push(Segment { lives: true, hidden, ..Segment::default() });
         }
         segment
     }
@@ -200,7 +266,7 @@ impl Model {
         let is_late = step.verb == Verb::Late && !self.adopting.contains(&step.process);
         let mark = self.marked.insert(step.process, self.tick).filter(|_| is_late);
         let key = (step.family, step.series);
-        let existing = self.recorder(step).handles.get(&key).copied().filter(|_| step.verb == Verb::Again);
+        let existing = self.recorder(step).handles.get(&key).copied().filter(|_| step.uses_kept_handle());
         let handle = match existing {
             Some(handle) => handle,
             None if !self.register(step) => return "mismatch".to_owned(),
@@ -227,6 +293,7 @@ impl Model {
             }
             self.tick += 1;
             let (stamp, amount) = (mark.unwrap_or(self.tick), f64::from(step.amount + at as i32) / 8.0);
+            let bounds = VERSIONS[self.recorder(step).version].bounds.unwrap_or_default();
             let part = self.part(step, handle);
             match kind {
                 Kind::Gauge if times == 1 => part.value = amount,
@@ -235,6 +302,10 @@ impl Model {
                     let lane = part.lanes.entry(step.thread).or_default();
                     let last = lane.last().map_or(0, |last| last.0);
                     lane.push((stamp.max(last), amount));
+                    if step.verb == Verb::Exemplar {
+                        let bucket = bounds.partition_point(|bound| *bound < amount);
+                        part.exemplars.insert(bucket, (stamp, amount, step.trace(at)));
+                    }
                 }
             }
         }
@@ -325,13 +396,16 @@ impl Model {
         !dropped.is_empty()
     }
 
-    fn close(&mut self, ended: &[(usize, usize)]) {
+    fn close(&mut self, ended: &[(usize, usize)], is_kill: bool) {
         for at in ended {
             let Some(segment) = self.recorders.remove(at).and_then(|recorder| recorder.segment) else {
                 continue;
             };
             let segment = &mut self.segments[segment];
-            segment.lives = false;
+            if segment.hidden && is_kill {
+                *segment = Segment::default();
+            }
+            (segment.lives, segment.hidden) = (false, false);
             segment.parts.retain(|key, _| FAMILIES[key.0].kind != Kind::Gauge);
         }
     }

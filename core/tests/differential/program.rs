@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::families::VERSIONS;
+use super::families::{FAMILIES, UNLIMITED, VERSIONS};
 
 /// The action of a step. Its word in the text is the name in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,13 @@ pub(crate) enum Verb {
     Again,
     /// Like `Record`, with a timestamp that the process took in its previous recording step.
     Late,
+    /// Like `Record` or `Again`, through the `LocalTimer` that the thread keeps for the series.
+    Local,
+    /// Like `Record`, with the id of a trace.
+    Exemplar,
     /// Records values that must be rejected.
     Invalid,
-    /// Looks a series up.
+    /// Requests a series.
     Request,
     /// Removes a series.
     Remove,
@@ -33,6 +37,13 @@ pub(crate) enum Verb {
     KillReading,
     /// Forks the process; the child is process `thread`.
     Fork,
+    /// Forbids the process to open files, or to write to them: its next segment is in memory.
+    Starve,
+    /// Ends that, and waits until readers see what the process has recorded meanwhile.
+    Feed,
+    /// Unlinks the files of all live segments; waits until all processes have written their records
+    /// again. If `times` is even, the process ends by `exit` before it has noticed.
+    Unlink,
     /// Clears the directory.
     Clear,
     /// Takes a snapshot with a reader of the test.
@@ -41,10 +52,12 @@ pub(crate) enum Verb {
     Snapshot,
 }
 
-const VERBS: [(&str, Verb); 16] = [
+const VERBS: [(&str, Verb); 21] = [
     ("record", Verb::Record),
     ("again", Verb::Again),
     ("late", Verb::Late),
+    ("local", Verb::Local),
+    ("exemplar", Verb::Exemplar),
     ("invalid", Verb::Invalid),
     ("request", Verb::Request),
     ("remove", Verb::Remove),
@@ -55,6 +68,9 @@ const VERBS: [(&str, Verb); 16] = [
     ("kill", Verb::Kill),
     ("killreading", Verb::KillReading),
     ("fork", Verb::Fork),
+    ("starve", Verb::Starve),
+    ("feed", Verb::Feed),
+    ("unlink", Verb::Unlink),
     ("clear", Verb::Clear),
     ("read", Verb::Read),
     ("snapshot", Verb::Snapshot),
@@ -81,6 +97,35 @@ impl Step {
     /// Whether the process keeps the handle for a later `Again`, and drops it otherwise.
     pub(crate) fn keeps_handle(&self) -> bool {
         self.amount % 3 == 0
+    }
+
+    /// Whether the step records, and so starts the process if it does not live.
+    pub(crate) fn records(&self) -> bool {
+        matches!(
+            self.verb,
+            Verb::Record
+                | Verb::Again
+                | Verb::Late
+                | Verb::Local
+                | Verb::Exemplar
+                | Verb::Invalid
+                | Verb::Request
+        )
+    }
+
+    /// Whether the step records through the handle of an earlier step, if there is one.
+    pub(crate) fn uses_kept_handle(&self) -> bool {
+        self.verb == Verb::Again || self.verb == Verb::Local && self.amount % 6 < 3
+    }
+
+    /// Returns the trace of the step's exemplar with that number.
+    pub(crate) fn trace(&self, number: usize) -> String {
+        format!("{}-{}-{number}", self.process, self.amount)
+    }
+
+    /// Whether `Starve` forbids to write to files; otherwise, it forbids to open them.
+    pub(crate) fn forbids_writing(&self) -> bool {
+        self.amount % 2 == 1
     }
 
     /// Whether the step lists the labels of the family in the reverse order.
@@ -169,6 +214,11 @@ impl Random {
 ///
 /// Each program uses some of the families, processes and versions only, so that its steps often
 /// meet in one series. One verb is more frequent than in other programs.
+///
+/// A third of the programs has faults of the system, of one kind. After a recovery, the file with
+/// the earlier records belongs to a live process for some time, whose length the model cannot know.
+/// Therefore these programs have one version without a limit of series, one kind for each name, and
+/// remove nothing.
 pub(crate) fn generate(seed: u64) -> Vec<Step> {
     let mut random = Random(seed);
     // Mostly timers, which have the most state.
@@ -177,11 +227,27 @@ pub(crate) fn generate(seed: u64) -> Vec<Step> {
     let (_, frequent) = random.one_of(&VERBS);
     let versions: Vec<usize> = (0..=random.below(3)).map(|_| random.below(VERSIONS.len())).collect();
     let (processes, registries) = (1 + random.below(PROCESSES), 1 + random.below(REGISTRIES));
+    let (has_faults, unlinks) = (random.below(3) == 0, random.below(2) == 0);
+    let versions = if has_faults { vec![random.one_of(&UNLIMITED)] } else { versions };
+    let families: Vec<usize> = families
+        .into_iter()
+        .map(|family| if has_faults && FAMILIES[family].name == "mixed" { 6 } else { family })
+        .collect();
+    let allowed = |verb| match verb {
+        Verb::Starve | Verb::Feed | Verb::Unlink if !has_faults => Verb::Record,
+        Verb::Starve | Verb::Feed if unlinks => Verb::Unlink,
+        Verb::Unlink if !unlinks => Verb::Starve,
+        Verb::Clear if has_faults => Verb::Read,
+        Verb::Remove | Verb::Expire if has_faults => Verb::Record,
+        verb => verb,
+    };
     let series = 1 + random.below(SERIES);
     let length = 10 + random.below(50);
     let step = |_| {
-        let verb = match random.below(120) {
-            0..36 => Verb::Record,
+        let verb = match random.below(134) {
+            0..26 => Verb::Record,
+            26..31 => Verb::Local,
+            31..36 => Verb::Exemplar,
             36..44 => Verb::Again,
             44..48 => Verb::Late,
             48..50 => Verb::Invalid,
@@ -197,6 +263,9 @@ pub(crate) fn generate(seed: u64) -> Vec<Step> {
             74..75 => Verb::Clear,
             75..91 => Verb::Read,
             91..100 => Verb::Snapshot,
+            100..103 => Verb::Starve,
+            103..105 => Verb::Feed,
+            105..106 => Verb::Unlink,
             _ => frequent,
         };
         let thread = match verb {
@@ -205,7 +274,7 @@ pub(crate) fn generate(seed: u64) -> Vec<Step> {
             _ => random.below(THREADS),
         };
         Step {
-            verb,
+            verb: allowed(verb),
             process: random.below(processes),
             registry: random.below(registries),
             thread,

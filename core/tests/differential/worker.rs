@@ -1,6 +1,7 @@
 //! A process of a program: obeys steps that it reads from the test's socket.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     env,
     io::{BufRead, BufReader, Write},
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use ictus::{Counter, Family, Gauge, Registry, Stamp, Timer, catalog::Kind};
+use ictus::{Counter, Family, Gauge, LocalTimer, Registry, Stamp, Timer, catalog::Kind};
 
 use super::{
     families::{FAMILIES, VERSIONS, help, values},
@@ -40,6 +41,14 @@ enum AnyFamily {
     Timer(Family<Timer>),
 }
 
+/// Registry, family and series.
+type Key = (usize, usize, usize);
+
+thread_local! {
+    /// The timers of this thread, each of the handle that the process keeps for the series.
+    static LOCAL: RefCell<HashMap<Key, LocalTimer>> = RefCell::default();
+}
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// A thread that does one job at a time.
@@ -52,8 +61,7 @@ struct WorkerThread {
 #[derive(Default)]
 struct Worker {
     registries: HashMap<usize, Registry>,
-    /// By registry, family and series.
-    handles: HashMap<(usize, usize, usize), Handle>,
+    handles: HashMap<Key, Handle>,
     threads: HashMap<usize, WorkerThread>,
     /// When the previous recording step began.
     marked: Option<Stamp>,
@@ -75,6 +83,8 @@ fn worker() {
             let Some(Ok(line)) = requests.next() else { process::exit(1) };
             let step: Step = line.parse().unwrap();
             if step.verb == Verb::Fork {
+                // The child would keep the handles of threads that it does not have.
+                worker.drop_local(|_| true);
                 // SAFETY: the test's threads wait for jobs and hold no lock.
                 if unsafe { libc::fork() } == 0 {
                     break true;
@@ -101,7 +111,7 @@ fn answer(stream: &mut UnixStream, text: &str) {
 impl Worker {
     fn obey(&mut self, step: &Step) -> String {
         match step.verb {
-            Verb::Record | Verb::Again | Verb::Late | Verb::Invalid | Verb::Request => self.record(step),
+            _ if step.records() => self.record(step),
             Verb::Remove => self.remove(step),
             Verb::Expire => self.expire(step),
             Verb::EndThread => {
@@ -111,6 +121,8 @@ impl Worker {
             }
             Verb::Close => {
                 self.handles.retain(|&(registry, ..), _| registry != step.registry);
+                let registry = step.registry;
+                self.drop_local(move |key| key.0 == registry);
                 self.registries.remove(&step.registry);
                 String::new()
             }
@@ -122,7 +134,18 @@ impl Worker {
                 let snapshot = self.registry(step).snapshot().unwrap();
                 lines(&snapshot).iter().map(|(name, value)| format!("{name}\t{value}\n")).collect()
             }
-            Verb::Kill | Verb::Fork | Verb::Clear | Verb::Read => unreachable!("{step}"),
+            Verb::Starve => {
+                self.registry(step);
+                let limit = if step.forbids_writing() { libc::RLIMIT_FSIZE } else { libc::RLIMIT_NOFILE };
+                set_limit(limit, Some(0));
+                String::new()
+            }
+            Verb::Feed => {
+                set_limit(libc::RLIMIT_FSIZE, None);
+                set_limit(libc::RLIMIT_NOFILE, None);
+                String::new()
+            }
+            _ => unreachable!("{step}"),
         }
     }
 
@@ -148,7 +171,8 @@ impl Worker {
 
     fn record(&mut self, step: &Step) -> String {
         let key = (step.registry, step.family, step.series);
-        let existing = self.handles.get(&key).filter(|_| step.verb == Verb::Again).cloned();
+        let existing = self.handles.get(&key).filter(|_| step.uses_kept_handle()).cloned();
+        let is_new = existing.is_none();
         let is_late = step.verb == Verb::Late && !self.has_adopted;
         let late = self.marked.replace(Stamp::now()).filter(|_| is_late);
         let handle = match existing {
@@ -168,10 +192,30 @@ impl Worker {
             true => self.handles.insert(key, handle.clone()),
             false => self.handles.remove(&key),
         };
-        let step = *step;
+        if is_new {
+            self.drop_local(move |of| *of == key);
+        }
+        let (step, keeps) = (*step, step.keeps_handle());
         let thread = self.threads.entry(step.thread).or_insert_with(WorkerThread::new);
-        thread.run(Box::new(move || write(&handle, &step, late)));
+        thread.run(Box::new(move || match &handle {
+            Handle::Timer(timer) if step.verb == Verb::Local => LOCAL.with_borrow_mut(|local| {
+                let timer = local.entry(key).or_insert_with(|| timer.local());
+                amounts(&step).for_each(|amount| timer.observe(amount));
+            }),
+            _ => write(&handle, &step, late),
+        }));
+        if !keeps {
+            self.drop_local(move |of| *of == key);
+        }
         "recorded".to_owned()
+    }
+
+    /// Drops the threads' timers of some series.
+    fn drop_local(&self, of: impl Fn(&Key) -> bool + Clone + Send + 'static) {
+        for thread in self.threads.values() {
+            let of = of.clone();
+            thread.run(Box::new(move || LOCAL.with_borrow_mut(|local| local.retain(|key, _| !of(key)))));
+        }
     }
 
     fn remove(&mut self, step: &Step) -> String {
@@ -194,10 +238,23 @@ impl Worker {
     }
 }
 
+fn set_limit(limit: libc::__rlimit_resource_t, to: Option<u64>) {
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a pointer to a structure of this function, which the call fills in.
+    assert_eq!(unsafe { libc::getrlimit(limit, &raw mut limits) }, 0);
+    limits.rlim_cur = to.unwrap_or(limits.rlim_max);
+    // SAFETY: a pointer to a structure of this function, which the call reads.
+    assert_eq!(unsafe { libc::setrlimit(limit, &raw const limits) }, 0);
+}
+
+fn amounts(step: &Step) -> impl Iterator<Item = f64> {
+    let (times, amount) = (if step.verb == Verb::Request { 0 } else { step.times }, step.amount);
+    (0..times).map(move |at| f64::from(amount + at as i32) / 8.0)
+}
+
 fn write(handle: &Handle, step: &Step, late: Option<Stamp>) {
-    let times = if step.verb == Verb::Request { 0 } else { step.times };
-    for at in 0..times {
-        let amount = f64::from(step.amount + at as i32) / 8.0;
+    let times = step.times;
+    for (at, amount) in amounts(step).enumerate() {
         match (handle, step.verb) {
             (Handle::Counter(counter), Verb::Invalid) => counter.add(-1.0 - amount),
             (Handle::Gauge(gauge), Verb::Invalid) => gauge.add(f64::NAN),
@@ -205,6 +262,7 @@ fn write(handle: &Handle, step: &Step, late: Option<Stamp>) {
             (Handle::Counter(counter), _) => counter.add(amount),
             (Handle::Gauge(gauge), _) if times == 1 => gauge.set(amount),
             (Handle::Gauge(gauge), _) => gauge.add(amount),
+            (Handle::Timer(timer), Verb::Exemplar) => timer.observe_with_exemplar(amount, &step.trace(at)),
             (Handle::Timer(timer), _) => match late {
                 Some(stamp) => timer.observe_at(amount, stamp),
                 None => timer.observe(amount),

@@ -90,7 +90,9 @@ fn refuse(why: &[&str], make: impl FnOnce(&mut Segment), length: u64) {
     assert_eq!(snapshot.health.bad_segments, 1);
     assert_eq!(snapshot.families, []);
     let logged = log_lines::of(directory.path());
-    assert!(logged.len() == 1 && why.iter().any(|why| logged[0].ends_with(why)), "{logged:?}, not {why:?}");
+    // The remedy follows.
+    let names = |why: &&str| logged[0].contains(&format!("{why}; "));
+    assert!(logged.len() == 1 && why.iter().any(names), "{logged:?}, not {why:?}");
 }
 
 fn counters(segment: &mut Segment, family: &Family<'_>, count: usize, value: &str) {

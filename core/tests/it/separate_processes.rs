@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// Tests that commands name, whatever they need.
 const NAMED: [&str; 2] = ["loom", "public_api"];
 
-/// The things that a process has once. Each makes a test need a process of its own.
+/// The things that a process has once. Each makes a test need a separate process.
 const ONCE: [&str; 12] = [
     "Command::new",
     "current_exe",

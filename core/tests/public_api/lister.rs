@@ -15,7 +15,9 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::source::{ItemPath, Module, attributes, ident, is_hidden, is_public, leaves, lines, text, with};
+use crate::source::{
+    ItemPath, Module, attributes, has_example, ident, is_hidden, is_public, leaves, lines, text, with,
+};
 
 /// The public API of a crate.
 pub(crate) struct Api {
@@ -26,6 +28,10 @@ pub(crate) struct Api {
     pub(crate) lines: Vec<String>,
     /// Enums and structs with public fields only that other crates may match or create exhaustively.
     pub(crate) exhaustive: Vec<String>,
+    /// Structs and enums.
+    pub(crate) types: Vec<String>,
+    /// Types, traits and free functions whose documentation has no example that is tested.
+    pub(crate) without_example: Vec<String>,
 }
 
 /// The lines of a crate while they are collected.
@@ -33,6 +39,8 @@ struct Lister<'a> {
     root: &'a Module,
     lines: BTreeSet<String>,
     exhaustive: Vec<String>,
+    types: Vec<String>,
+    without_example: Vec<String>,
     /// Definitions, and the first public name of each.
     listed: BTreeMap<ItemPath, String>,
     /// The macros of the crate that define public items or implement traits.
@@ -47,6 +55,8 @@ impl Api {
             root: &root,
             lines: BTreeSet::new(),
             exhaustive: Vec::new(),
+            types: Vec::new(),
+            without_example: Vec::new(),
             listed: BTreeMap::new(),
             macros: BTreeSet::new(),
         };
@@ -57,7 +67,7 @@ impl Api {
             modules = modules.iter().flat_map(|(path, name)| lister.module(path, name)).collect();
         }
         lister.impls(&root, &[]);
-        let Lister { lines, exhaustive, .. } = lister;
+        let Lister { lines, exhaustive, types, without_example, .. } = lister;
         let mut lines: Vec<String> = lines.into_iter().collect();
         // By the public names in the lines, so that the lines of a type follow it.
         let prefix = format!("{crate_name}::");
@@ -66,7 +76,31 @@ impl Api {
             let name = rest.split(['(', ']', ' ', '<', '{']).next().unwrap_or_default().to_owned();
             (name, line.starts_with("impl"))
         });
-        Api { crate_name, file: folder.join("public-api.txt"), lines, exhaustive }
+        Api { crate_name, file: folder.join("public-api.txt"), lines, exhaustive, types, without_example }
+    }
+
+    /// Fails if a type, a trait or a function has no example and is not among the exceptions, or is
+    /// among them and has one. Each exception has its reason.
+    pub(crate) fn compare_examples(&self, exceptions: &[(&str, &str)]) {
+        let allowed: BTreeSet<&str> = exceptions.iter().map(|(name, _)| *name).collect();
+        let missing: BTreeSet<&str> = self.without_example.iter().map(String::as_str).collect();
+        assert_eq!(
+            missing, allowed,
+            "left: the items without an example. Add a short one that asserts something to the doc comment of \
+             each new item. Remove items from the exceptions that have an example by now."
+        );
+    }
+
+    /// Fails if a struct or an enum is not among the checked types, whose names have no crate.
+    pub(crate) fn compare_types(&self, checked: &[&str]) {
+        let types: BTreeSet<&str> = self.types.iter().map(String::as_str).collect();
+        let checked: Vec<String> =
+            checked.iter().map(|name| format!("{}::{name}", self.crate_name)).collect();
+        let checked: BTreeSet<&str> = checked.iter().map(String::as_str).collect();
+        assert_eq!(
+            types, checked,
+            "left: the public types. Add each new type to the types that the test checks."
+        );
     }
 
     /// Compares the listing with the committed file, or rewrites that if `ICTUS_BLESS` is set.
@@ -210,6 +244,16 @@ impl Lister<'_> {
                 }
                 _ => continue,
             };
+            if matches!(item, Item::Struct(_) | Item::Enum(_)) {
+                self.types.push(name.clone());
+            }
+            let needs_example = matches!(
+                item,
+                Item::Struct(_) | Item::Enum(_) | Item::Trait(_) | Item::Type(_) | Item::Fn(_)
+            );
+            if needs_example && !has_example(attributes(item)) {
+                self.without_example.push(name.clone());
+            }
             self.listed.insert(definition.clone(), name.clone());
             self.lines.insert(format!("{line}{guard}"));
         }
@@ -353,7 +397,7 @@ fn attributes_of_type(attributes: &[Attribute]) -> String {
     line
 }
 
-/// Returns a function's line, with a public name instead of its own.
+/// Returns a function's line, with its public name.
 fn function(signature: &Signature, name: &str) -> String {
     let mut before = String::new();
     for (word, is_there) in [

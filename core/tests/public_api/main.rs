@@ -2,11 +2,18 @@
 //! ictus --test public_api` rewrites the file. Review the difference: it is what users see.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use std::path::Path;
+use std::{marker::PhantomData, path::Path};
 
+mod auto_traits;
 mod lister;
 mod source;
 
+use auto_traits::{check_error, send_and_sync};
+use ictus::{
+    Counter, Error, Family, FamilyOptions, Gauge, GivenLabels, MultiprocessFile, MultiprocessFiles,
+    Printable, Reader, Registry, RegistryOptions, Snapshot, Stamp, Stopwatch, Timer, catalog, observe,
+    snapshot, surface,
+};
 use lister::Api;
 
 #[test]
@@ -19,6 +26,77 @@ fn types_that_can_grow_are_non_exhaustive() {
     let api = Api::read("ictus", Path::new(env!("CARGO_MANIFEST_DIR")));
     // A wrapper, whose value is all that it has.
     assert_eq!(api.exhaustive, ["ictus::Printable"]);
+}
+
+#[test]
+fn types_can_be_sent_and_shared() {
+    check_error(PhantomData::<Error>);
+    let mut checked = send_and_sync![
+        Counter,
+        Error,
+        Family<Timer>,
+        FamilyOptions,
+        Gauge,
+        GivenLabels,
+        MultiprocessFile,
+        MultiprocessFiles,
+        Printable<&str>,
+        Registry,
+        RegistryOptions,
+        Snapshot,
+        Stamp,
+        Stopwatch,
+        Timer,
+        catalog::Definition,
+        catalog::Kind,
+        catalog::Unit,
+        observe::TimerGuard<'_>,
+        snapshot::Distribution,
+        snapshot::Exemplar,
+        snapshot::Family,
+        snapshot::Health,
+        snapshot::Lost,
+        snapshot::Observation,
+        snapshot::Series,
+        snapshot::SparseCounts,
+        snapshot::Timing,
+        snapshot::Value,
+        snapshot::Window,
+        surface::Buckets,
+        surface::Exposition,
+        surface::Labels,
+        surface::Renderer,
+        surface::Sample<'_>,
+        surface::ShownFamily,
+        surface::ShownName,
+        surface::ShownSeries,
+        surface::ShownType,
+        surface::ShownValue,
+        surface::Surface,
+        surface::View,
+    ];
+    // Its cached lane is valid on one thread only; an example of the type asserts that.
+    checked.push("LocalTimer");
+    // Each snapshot changes it, so that sharing it needs a lock anyway.
+    fn check_send<T: Send>(_: PhantomData<T>) {}
+    check_send(PhantomData::<Reader>);
+    checked.push("Reader");
+    Api::read("ictus", Path::new(env!("CARGO_MANIFEST_DIR"))).compare_types(&checked);
+}
+
+#[test]
+fn types_and_functions_have_an_example() {
+    let api = Api::read("ictus", Path::new(env!("CARGO_MANIFEST_DIR")));
+    api.compare_examples(&[
+        ("ictus::Result", "an alias"),
+        ("ictus::MultiprocessFile", "an item of `multiprocess_files`, whose example reads one"),
+        ("ictus::MultiprocessFiles", "the result of `multiprocess_files`, whose example reads it"),
+        ("ictus::observe::MetricHandle", "sealed: no other crate calls or implements it"),
+        (
+            "ictus::surface::ExternalSample",
+            "an argument of `ShownFamily::external`, whose example creates one",
+        ),
+    ]);
 }
 
 /// A small crate with an item of each kind.
@@ -105,6 +183,23 @@ pub static one::shapes::TABLE: &[u8]
         let api = listed(str::to_owned);
         assert_eq!(api.lines.join("\n") + "\n", LISTED);
         assert_eq!(api.exhaustive, ["one::Sort"]);
+        assert_eq!(api.types, ["one::Inner", "one::Sort"]);
+    }
+
+    #[test]
+    fn code_that_rustdoc_compiles_counts_as_an_example() {
+        let without = |fence: &str| {
+            let comment = format!("/// A struct.\n/// {fence}\n/// assert!(true);\n/// ```");
+            listed(|text| text.replace("/// A struct.", &comment)).without_example
+        };
+        let others = ["one::Sort", "one::shapes::Area", "one::shapes::Pair"];
+        for fence in ["```", "```rust", "```no_run", "``` should_panic"] {
+            assert_eq!(without(fence), others, "{fence}");
+        }
+        assert_eq!(listed(str::to_owned).without_example, [&["one::Inner"][..], &others].concat());
+        for fence in ["```text", "```ignore", "```compile_fail", "```rust,ignore"] {
+            assert_eq!(without(fence), [&["one::Inner"][..], &others].concat(), "{fence}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use proc_macro2::Span;
-use syn::{Attribute, Item, Meta, UseTree, Visibility, spanned::Spanned};
+use syn::{Attribute, Expr, ExprLit, Item, Lit, Meta, UseTree, Visibility, spanned::Spanned};
 
 /// A module: its items, and its child modules by name.
 pub(crate) struct Module {
@@ -147,6 +147,21 @@ fn is_left_out(attribute: &Attribute) -> bool {
 /// Returns whether `#[doc(hidden)]` is among the attributes.
 pub(crate) fn is_hidden(attributes: &[Attribute]) -> bool {
     attributes.iter().any(is_left_out)
+}
+
+/// Returns whether a doc comment has a block of code that rustdoc compiles.
+pub(crate) fn has_example(attributes: &[Attribute]) -> bool {
+    let mut is_open = false;
+    let mut languages = attributes.iter().filter_map(|attribute| {
+        let Meta::NameValue(pair) = &attribute.meta else { return None };
+        let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value else { return None };
+        let line = line.value();
+        let language = line.trim().strip_prefix("```").filter(|_| pair.path.is_ident("doc"))?;
+        is_open = !is_open;
+        is_open.then(|| language.to_owned())
+    });
+    let is_compiled = |word: &str| ["", "rust", "no_run", "should_panic"].contains(&word);
+    languages.any(|language| language.split(',').map(str::trim).all(is_compiled))
 }
 
 pub(crate) fn attributes(item: &Item) -> &[Attribute] {

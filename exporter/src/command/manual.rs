@@ -8,7 +8,7 @@ use clap_mangen::{
     roff::{Roff, bold, italic, roman},
 };
 
-use super::{check, push};
+use super::{check, examples::EXAMPLES, push};
 
 /// Returns the exit codes and their meanings.
 fn exit_codes() -> Vec<(String, String)> {
@@ -40,19 +40,6 @@ fn environment(command: &Command) -> Vec<(String, String)> {
     variables.insert(push::CREDENTIALS.to_owned(), credentials.to_owned());
     variables.into_iter().collect()
 }
-
-const EXAMPLES: &[(&str, &str)] = &[
-    ("ictus check /var/lib/conductor/metrics", "Diagnose a directory, and print the remedy of each problem."),
-    ("ictus dump /var/lib/conductor/metrics --format table", "Print the current metrics as a table."),
-    (
-        "ictus serve /var/lib/conductor/metrics --listen :9464",
-        "For Prometheus to scrape, from other machines too.",
-    ),
-    (
-        "ictus write /var/lib/conductor/metrics --output /var/lib/node_exporter/ictus.prom",
-        "For node-exporter's textfile collector.",
-    ),
-];
 
 /// Renders the page as roff.
 pub(super) fn page(mut command: Command) -> Vec<u8> {
@@ -86,8 +73,8 @@ fn render(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     list("ENVIRONMENT", &environment(command)).to_writer(page)?;
     let mut examples = Roff::new();
     examples.control("SH", ["EXAMPLES"]);
-    for (line, meaning) in EXAMPLES {
-        examples.control("TP", []).text([bold(*line)]).text([roman(*meaning)]);
+    for (_, purpose, line) in EXAMPLES {
+        examples.control("TP", []).text([bold(*line)]).text([roman(format!("{purpose}."))]);
     }
     examples.to_writer(page)?;
     let mut more = Roff::new();

@@ -12,6 +12,7 @@
 
 mod check;
 mod dump;
+mod examples;
 mod labels;
 mod manual;
 mod push;
@@ -30,7 +31,7 @@ use std::{
     sync::Arc,
 };
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use ictus::surface::ShownFamily;
 
@@ -86,6 +87,11 @@ enum Action {
     Man,
 }
 
+/// Returns the command line, with examples in its help.
+fn command() -> Command {
+    examples::add_to(Cli::command())
+}
+
 /// Returns the families that programs recorded in a metrics directory with `prometheus_client`. Only
 /// Python can read them.
 pub type Merge = Arc<dyn Fn(&Path) -> Arc<[ShownFamily]> + Send + Sync>;
@@ -94,9 +100,25 @@ pub type Merge = Arc<dyn Fn(&Path) -> Arc<[ShownFamily]> + Send + Sync>;
 ///
 /// The command catches SIGTERM and SIGINT while it serves or writes. Without `merge`, it omits the
 /// families of `prometheus_client` and logs this once.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ictus_exporter::command::{Merge, run};
+///
+/// let arguments = |line: &str| line.split(' ').map(Into::into).collect::<Vec<_>>().into_iter();
+/// assert_eq!(run(arguments("ictus --version"), None), 0);
+/// // A directory without metrics, and no families of `prometheus_client`.
+/// let merge: Merge = Arc::new(|_directory| Arc::new([]));
+/// # let directory = tempfile::tempdir()?;
+/// # let directory = directory.path().display();
+/// assert_eq!(run(arguments(&format!("ictus dump {directory}")), Some(&merge)), 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
     terminal::log_to_standard_error();
-    let cli = match Cli::try_parse_from(args) {
+    let parsed = command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(answer) => {
             let text = answer.render().to_string();
@@ -123,10 +145,10 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         }
         Action::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "ictus", &mut script);
+            clap_complete::generate(shell, &mut command(), "ictus", &mut script);
             Ok(print(&script))
         }
-        Action::Man => Ok(print(&manual::page(Cli::command()))),
+        Action::Man => Ok(print(&manual::page(command()))),
     };
     done.unwrap_or_else(|error| {
         eprint(&error);

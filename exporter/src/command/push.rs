@@ -70,14 +70,16 @@ impl Push {
         let destination = Destination::new(address);
         let credentials = match (&self.credentials, env::var(CREDENTIALS)) {
             (Some(path), _) => Credentials::read(path)?,
-            (None, Ok(text)) => Credentials::parse(&text).map_err(|why| Error::Push {
-                to: destination.to_string(),
-                why: format!("{CREDENTIALS}: {why}"),
-            })?,
+            (None, Ok(text)) => {
+                let invalid = |error| Error::push(&destination, format!("{CREDENTIALS}: {error}"));
+                text.parse::<Credentials>().map_err(invalid)?
+            }
             (None, Err(env::VarError::NotPresent)) => return Ok(destination),
             (None, Err(env::VarError::NotUnicode(_))) => {
-                let why = format!("{CREDENTIALS} is not UTF-8");
-                return Err(Error::Push { to: destination.to_string(), why });
+                return Err(Error::push(
+                    &destination,
+                    format!("{CREDENTIALS} is not UTF-8; set it to UTF-8"),
+                ));
             }
         };
         Ok(destination.with_credentials(credentials))

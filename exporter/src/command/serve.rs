@@ -30,7 +30,7 @@ pub(super) struct Serve {
     #[arg(long = "allow-host", value_name = "NAME", env = "ICTUS_ALLOWED_HOSTS", value_delimiter = ',')]
     allowed_hosts: Vec<String>,
     /// Serve below this path, for example behind a proxy: /ictus serves /ictus/metrics
-    #[arg(long, value_name = "PATH", default_value = "", value_parser = prefix)]
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true, value_parser = prefix)]
     path_prefix: String,
     /// Minutes of past quantiles on the live page, from a snapshot every 10 seconds; 0 for none
     #[arg(long, value_name = "MINUTES", default_value = "15", value_parser = clap::value_parser!(u64).range(..=60))]
@@ -66,13 +66,13 @@ impl Serve {
         match server.address() {
             BoundAddress::Tcp(address) => {
                 let prefix = &self.path_prefix;
-                let place = format!("{scheme}://{address}{prefix}");
+                let url = format!("{scheme}://{address}{prefix}");
                 // An address that a browser can open.
                 let page = match address.ip() {
                     ip if ip.is_unspecified() => format!("{scheme}://localhost:{}{prefix}/", address.port()),
-                    _ => format!("{place}/"),
+                    _ => format!("{url}/"),
                 };
-                eprint(&format_args!("serving {directory} at {place}/metrics, with a page at {page}"));
+                eprint(&format_args!("serving {directory} at {url}/metrics, with a page at {page}"));
             }
             unix @ BoundAddress::Unix(_) => {
                 eprint(&format_args!("serving {directory} at {unix}, path {}/metrics", self.path_prefix));

@@ -22,7 +22,7 @@ pub(super) fn json(source: &Source) -> Vec<u8> {
         version: env!("CARGO_PKG_VERSION"),
         host: Some(host).filter(|host| !host.is_empty()),
         directory: source.directory().map(|directory| directory.display().to_string()),
-        surfaces: source.view().surfaces().iter().map(|surface| surface.name()).collect(),
+        surfaces: source.view().surfaces().iter().map(|surface| surface.as_str()).collect(),
     };
     // Serialization fails only if a key is not a string; all keys are.
     serde_json::to_vec(&about).unwrap_or_default()

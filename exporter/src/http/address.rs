@@ -10,13 +10,21 @@ use std::{
     str::FromStr,
 };
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 
 /// The prefix of a unix socket's path in the textual form of an address.
 const UNIX: &str = "unix:";
 
 /// An address that clients connect to. A later version may add kinds of addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use ictus_exporter::http::BoundAddress;
+///
+/// let address = BoundAddress::Tcp(([127, 0, 0, 1], 9464).into());
+/// assert_eq!(address.to_string(), "127.0.0.1:9464");
+/// assert_eq!(BoundAddress::Unix("/run/ictus.sock".into()).to_string(), "unix:/run/ictus.sock");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BoundAddress {
     /// An IP address and a port.
@@ -60,7 +68,7 @@ impl fmt::Display for BoundAddress {
 /// assert!("9464".parse::<ListenAddress>().is_err());
 /// # Ok::<(), ictus_exporter::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListenAddress {
     addresses: Vec<BoundAddress>,
     allowed_hosts: Vec<String>,
@@ -110,21 +118,20 @@ impl FromStr for ListenAddress {
     ///
     /// [`Error::Address`] if the text is not an address, or the host is unknown.
     fn from_str(given: &str) -> Result<ListenAddress> {
-        let refused =
-            |why: &dyn fmt::Display| Error::Address { given: given.to_owned(), why: why.to_string() };
         if let Some(path) = given.strip_prefix(UNIX) {
             return match path {
-                "" => Err(refused(&"the path is empty")),
-                path if path.starts_with('~') => Err(refused(&"only a shell expands `~`")),
+                "" => Err(Error::address(given, "the path is empty")),
+                path if path.starts_with('~') => Err(Error::address(given, "only a shell expands `~`")),
                 path => Ok(BoundAddress::Unix(path.into()).into()),
             };
         }
         // `:PORT` is common among Prometheus exporters: the port on every interface.
         let every = given.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
-        let found = every.as_deref().unwrap_or(given).to_socket_addrs().map_err(|error| refused(&error))?;
-        let addresses: Vec<_> = found.map(BoundAddress::Tcp).collect();
+        let resolved = every.as_deref().unwrap_or(given).to_socket_addrs();
+        let resolved = resolved.map_err(|error| Error::address(given, Reason::from_system(error, "")))?;
+        let addresses: Vec<_> = resolved.map(BoundAddress::Tcp).collect();
         if addresses.is_empty() {
-            return Err(refused(&"the host name resolves to no address"));
+            return Err(Error::address(given, "the host name resolves to no address"));
         }
         Ok(ListenAddress { addresses, allowed_hosts: Vec::new() })
     }

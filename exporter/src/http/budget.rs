@@ -10,7 +10,7 @@ use std::{
 
 use hyper::body::Bytes;
 
-use super::places::Peer;
+use super::slots::Peer;
 
 /// The bound for all clients together.
 const MAX_BYTES: usize = 40 << 20;
@@ -161,7 +161,7 @@ mod tests {
     use hyper::body::Bytes;
 
     use super::{Budget, UsedUp};
-    use crate::http::places::Peer;
+    use crate::http::slots::Peer;
 
     fn peer(last: u8) -> Peer {
         Peer::from_ip([192, 0, 2, last].into())
@@ -172,12 +172,12 @@ mod tests {
         let budget = Budget::with_max_bytes(100);
         let (greedy, other) = (budget.account(peer(1)), budget.account(peer(2)));
         let body = Bytes::from_static(&[0; 25]);
-        let held: Vec<_> = (0..3).map(|_| greedy.charge(&body).unwrap()).collect();
+        let charges: Vec<_> = (0..3).map(|_| greedy.charge(&body).unwrap()).collect();
         assert_eq!(greedy.charge(&body).unwrap_err(), UsedUp);
         assert_eq!(greedy.check(), Err(UsedUp));
         let last = other.charge(&body).unwrap();
         assert_eq!(other.check(), Err(UsedUp));
-        drop(held);
+        drop(charges);
         assert_eq!((other.check(), greedy.check()), (Ok(()), Ok(())));
         drop(last);
         assert_eq!(budget.shared.unwrap().charged().by_peer.len(), 0);
@@ -188,9 +188,10 @@ mod tests {
         let budget = Budget::with_max_bytes(100);
         let account = budget.account(peer(1));
         let (body, mut charge) = (Bytes::from_static(&[0; 25]), Weak::new());
-        let mut held: Vec<_> = (0..50).map(|_| account.charge_shared(&body, &mut charge).unwrap()).collect();
-        let part = held[0].split_to(1);
-        held.clear();
+        let mut charges: Vec<_> =
+            (0..50).map(|_| account.charge_shared(&body, &mut charge).unwrap()).collect();
+        let part = charges[0].split_to(1);
+        charges.clear();
         assert_eq!(budget.shared.as_ref().unwrap().charged().all, 25);
         drop(part);
         assert_eq!(budget.shared.as_ref().unwrap().charged().all, 0);
@@ -201,10 +202,10 @@ mod tests {
     fn large_bodies_are_admitted_four_at_a_time() {
         let account = Budget::with_max_bytes(10).account(Peer::default());
         let body = Bytes::from_static(&[0; 25]);
-        let mut held = Vec::new();
+        let mut charges = Vec::new();
         while account.check().is_ok() {
-            held.push(account.charge(&body).unwrap());
+            charges.push(account.charge(&body).unwrap());
         }
-        assert_eq!(held.len(), 4);
+        assert_eq!(charges.len(), 4);
     }
 }

@@ -7,7 +7,7 @@ use std::{future::ready, pin::Pin};
 
 use hyper::{HeaderMap, Response, Uri, body::Bytes};
 
-use super::{listener::ByteStream, places::Peer};
+use super::{listener::ByteStream, slots::Peer};
 
 /// A policy for connections and requests. It is a trait, so that a server without security, as in
 /// the C library, does not link TLS.

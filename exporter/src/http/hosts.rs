@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use hyper::{HeaderMap, Response, StatusCode, Uri, Version, body::Bytes, header::HOST, http::uri::Authority};
 
-use super::{address::BoundAddress, route};
+use super::{address::BoundAddress, response, route};
 
 /// The host names that an endpoint accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,20 +33,23 @@ impl Hosts {
         let (first, second) = (given.next(), given.next());
         let is_missing = first.is_none() && version >= Version::HTTP_11;
         if is_missing || second.is_some() {
-            return Some(route::text_response(StatusCode::BAD_REQUEST, "Bad Request - Send one Host header"));
+            return Some(response::text_response(
+                StatusCode::BAD_REQUEST,
+                "Bad Request - Send one Host header",
+            ));
         }
         let given = first.map(|host| host.to_str().ok().and_then(parse));
         // In a request through a proxy, the target has a host, too.
         let of_target = uri.authority().map(|host| parse(host.as_str()));
         for host in given.into_iter().chain(of_target) {
             let Some(host) = host else {
-                return Some(route::text_response(
+                return Some(response::text_response(
                     StatusCode::BAD_REQUEST,
                     "Bad Request - Invalid host name",
                 ));
             };
             if uri.path() != route::HEALTH && !self.is_allowed(&host) {
-                return Some(route::text_response(
+                return Some(response::text_response(
                     StatusCode::MISDIRECTED_REQUEST,
                     "Misdirected Request - Use localhost or an address, or start with --allow-host",
                 ));

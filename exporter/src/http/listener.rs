@@ -3,19 +3,17 @@
 use std::{
     io,
     net::SocketAddr,
-    os::fd::BorrowedFd,
     sync::{Arc, Weak},
 };
 
 use ictus::host::Descriptor;
-use rustix::net::{
-    AddressFamily, SocketAddrAny, SocketFlags, SocketType, bind, getsockname, listen, socket_with, sockopt,
-};
+use rustix::net::{AddressFamily, SocketAddrAny, bind, getsockname, sockopt};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     address::{BoundAddress, ListenAddress},
-    places::Peer,
+    listen::{listen_at, socket},
+    slots::Peer,
     socket::ListeningSocket,
     socket_file::{self, SocketFile},
 };
@@ -25,13 +23,6 @@ use crate::error::{Error, Result};
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
-
-/// Sizes of the kernel's buffers for a response that its client does not read, and for a request's
-/// head. They count as memory of the endpoint's control group. The kernel allocates twice that.
-const SEND_BUFFER: usize = 64 * 1024;
-const RECEIVE_BUFFER: usize = 16 * 1024;
-/// Maximum number of connections that wait to be accepted; the system has its own bound.
-const BACKLOG: i32 = 1024;
 
 pub(super) struct Listener {
     /// Dropped first: a server that starts in between finds no file, instead of one whose owner is
@@ -89,20 +80,6 @@ impl Listener {
         }
         Ok((Box::new(stream), client.map_or_else(Peer::default, |client| Peer::from_ip(client.ip()))))
     }
-}
-
-/// Creates a socket of an address family, which is closed on exec.
-pub(super) fn socket(family: AddressFamily) -> io::Result<Descriptor> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    Descriptor::open(|| socket_with(family, SocketType::STREAM, flags, None))
-}
-
-/// Starts listening, with bounded kernel buffers for each connection.
-pub(super) fn listen_at(socket: BorrowedFd<'_>) -> rustix::io::Result<()> {
-    // Connections inherit these sizes. A failure only costs memory.
-    let _ = sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER);
-    let _ = sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER);
-    listen(socket, BACKLOG)
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<(Descriptor, SocketAddr)> {

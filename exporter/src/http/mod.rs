@@ -25,15 +25,17 @@ mod address;
 mod budget;
 mod connection_policy;
 mod hosts;
+mod listen;
 mod listener;
 mod negotiate;
 #[cfg_attr(not(feature = "page"), path = "no_page.rs")]
 mod page;
-mod places;
 mod query;
+mod response;
 mod route;
 mod security;
 mod server;
+mod slots;
 mod socket;
 mod socket_file;
 mod timed;

@@ -29,17 +29,17 @@ struct Entry<'a> {
 pub(super) fn format(headers: &HeaderMap) -> (Format, Escaping) {
     let entries: Vec<_> = entries(headers, ACCEPT).collect();
     let liked = Format::ALL.into_iter().rev().filter_map(|format| {
-        let matching = entries.iter().enumerate().filter_map(|(place, (entry, quality))| {
-            Some((exactness(entry, format)?, usize::MAX - place, *quality))
+        let matching = entries.iter().enumerate().filter_map(|(index, (entry, quality))| {
+            Some((exactness(entry, format)?, usize::MAX - index, *quality))
         });
         // The most specific entry counts, even if its quality is lower than that of a wildcard.
-        let (exactness, place, quality) = matching.max()?;
-        (quality > 0).then_some(((quality, exactness >= NAMED, place), format))
+        let (exactness, precedence, quality) = matching.max()?;
+        (quality > 0).then_some(((quality, exactness >= NAMED, precedence), format))
     });
-    let Some(((_, _, place), format)) = liked.max_by_key(|&(rank, _)| rank) else {
+    let Some(((_, _, precedence), format)) = liked.max_by_key(|&(rank, _)| rank) else {
         return (Format::Text, Escaping::Unstated);
     };
-    (format, entries.get(usize::MAX - place).map_or(Escaping::Unstated, |(entry, _)| escaping(entry)))
+    (format, entries.get(usize::MAX - precedence).map_or(Escaping::Unstated, |(entry, _)| escaping(entry)))
 }
 
 /// Returns the escaping of names that an entry requests.
@@ -88,7 +88,7 @@ fn exactness(entry: &Entry<'_>, format: Format) -> Option<usize> {
     let mut exactness = NAMED;
     for (key, value) in &entry.parameters {
         // Other parameters do not select a format.
-        if let Some((_, wanted)) = required.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)) {
+        if let Some((_, wanted)) = required.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
             // Text with unescaped names has version 1.0.0.
             let is_utf8_text =
                 || format == Format::Text && value == &"1.0.0" && escaping(entry) == Escaping::Utf8;

@@ -31,8 +31,8 @@ pub(super) fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
 
 /// Returns whether native histograms are requested. Values other than 0 and 1 have no effect.
 fn native(source: &Source, pairs: &str) -> bool {
-    let asked = values(pairs, "native");
-    let has = |answer: &str| asked.iter().any(|asked| asked == answer);
+    let requested = values(pairs, "native");
+    let has = |answer: &str| requested.iter().any(|requested| requested == answer);
     has("1") || source.native() && !has("0")
 }
 

@@ -7,10 +7,7 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Bytes,
-    header::{
-        ALLOW, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-        REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
-    },
+    header::{ALLOW, HeaderName, HeaderValue},
 };
 use ictus::surface::View;
 
@@ -19,6 +16,7 @@ use super::{
     budget::{Account, UsedUp},
     negotiate, page,
     query::{query, view},
+    response::{busy, compressed, error_response, ok_response, text_response},
     window,
 };
 use crate::{
@@ -26,22 +24,13 @@ use crate::{
     error_log::ErrorLog,
     json,
     query::Query,
-    rendered::{self, Rendered},
+    rendered::Rendered,
     source::{Freshness, Source},
 };
 
 /// Maximum size of a request's head.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
-const PLAIN: &str = "text/plain";
 const JSON: &str = "application/json";
-/// Headers of every response. Browsers do not guess another content type, do not show the response
-/// in a page of another site, and do not let another site read it.
-const ALWAYS: [(HeaderName, &str); 4] = [
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (REFERRER_POLICY, "no-referrer"),
-];
 /// The path of the health check. It only shows that the process is alive, and needs no
 /// authentication, because probes have no secrets.
 pub(super) const HEALTH: &str = "/health";
@@ -101,6 +90,18 @@ pub(super) async fn respond<B>(
 /// Answers as [`answer`], for a host that has the parts of a request instead of a request. The path
 /// counts as `/metrics`, wherever the host mounts the application. A malformed request gets the
 /// endpoint's response.
+///
+/// ```
+/// use hyper::header::ACCEPT;
+/// use ictus::Registry;
+/// use ictus_exporter::{Source, http};
+///
+/// let source = Source::from_registry(Registry::new());
+/// let headers: [(_, &[u8]); 1] = [(ACCEPT, b"application/openmetrics-text")];
+/// let response = http::answer_parts(&source, b"GET", b"surface=canonical", &headers);
+/// assert_eq!(response.status(), 200);
+/// assert!(response.body().ends_with(b"# EOF\n"));
+/// ```
 #[must_use]
 pub fn answer_parts(
     source: &Source,
@@ -220,55 +221,4 @@ fn exposition(
 ) -> std::result::Result<Response<Bytes>, UsedUp> {
     let (body, is_gzip) = rendered.charged(gzip, account)?;
     Ok(ok_response(rendered.content_type(), body, is_gzip))
-}
-
-/// Returns the response to a request that arrives while too many bytes of responses are unread.
-fn busy() -> Response<Bytes> {
-    let mut refusal = text_response(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Too many responses have not been read yet - Try again",
-    );
-    refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-    refusal
-}
-
-/// Returns a response whose body is compressed for this request only.
-pub(super) fn compressed(content_type: &'static str, body: Bytes, gzip: bool) -> Response<Bytes> {
-    match gzip.then(|| rendered::gzipped(&body)).flatten() {
-        Some(gzipped) => ok_response(content_type, gzipped, true),
-        None => ok_response(content_type, body, false),
-    }
-}
-
-fn ok_response(content_type: &'static str, body: Bytes, is_gzip: bool) -> Response<Bytes> {
-    let mut response = response(StatusCode::OK, content_type, body);
-    let headers = response.headers_mut();
-    if is_gzip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-    response
-}
-
-/// Returns the response after an error. It omits the cause, which names files of this machine.
-fn error_response() -> Response<Bytes> {
-    text_response(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "Error: the metrics cannot be read - The log of the process that answers has the cause",
-    )
-}
-
-pub(super) fn text_response(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
-    response(status, PLAIN, body.into())
-}
-
-fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Bytes> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
 }

@@ -41,9 +41,9 @@ use super::{
     connection_policy::{AllowAll, ConnectionPolicy},
     hosts::Hosts,
     listener::{ByteStream, Listener},
-    places::{Admission, MAX_CONNECTIONS, Peer, Places, Progress},
     route,
     security::Security,
+    slots::{Admission, MAX_CONNECTIONS, Peer, Progress, Slots},
     timed::Timed,
     turns::Turns,
 };
@@ -91,6 +91,7 @@ const CROWDED: &str = "too many clients are connected, from one address or in to
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "the endpoint stops when this is dropped"]
 pub struct Server {
     address: BoundAddress,
     /// The process that serves, as [`host::generation`] numbers it.
@@ -297,13 +298,13 @@ fn log_abandoned(address: &BoundAddress, is_abandoned: &AtomicBool) {
 
 /// Occupies the descriptor numbers 0, 1 and 2 if the host has closed them.
 fn standard_numbers() -> io::Result<Vec<OwnedFd>> {
-    let mut held = Vec::new();
+    let mut files = Vec::new();
     loop {
         let file: OwnedFd = File::open("/dev/null")?.into();
         if file.as_raw_fd() > 2 {
-            return Ok(held);
+            return Ok(files);
         }
-        held.push(file);
+        files.push(file);
     }
 }
 
@@ -380,7 +381,7 @@ impl ServerContext {
 async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Receiver<bool>) {
     let accepting = ErrorLog::default();
     let mut connections = JoinSet::new();
-    let (start, places) = (Instant::now(), Places::default());
+    let (start, slots) = (Instant::now(), Slots::default());
     loop {
         let accepted = select! {
             accepted = listener.accept() => accepted,
@@ -392,16 +393,16 @@ async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Re
             Ok((stream, peer)) => {
                 while connections.try_join_next().is_some() {}
                 let client = Client { peer, progress: Arc::new(Progress::new(start)) };
-                let place = match places.admit(peer, &client.progress) {
-                    Admission::Free(place) => {
-                        if places.len() < MAX_CONNECTIONS / 4 {
+                let slot = match slots.admit(peer, &client.progress) {
+                    Admission::Free(slot) => {
+                        if slots.len() < MAX_CONNECTIONS / 4 {
                             accepting.recovered(&"connections are accepted again");
                         }
-                        place
+                        slot
                     }
-                    Admission::Exchanged(place) => {
+                    Admission::Exchanged(slot) => {
                         accepting.failed(&CROWDED);
-                        place
+                        slot
                     }
                     Admission::Refused => {
                         accepting.failed(&CROWDED);
@@ -409,16 +410,18 @@ async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Re
                     }
                 };
                 let (id, connection) =
-                    (place.id(), serve_connection(stream, client, served.clone(), stopped.clone()));
+                    (slot.id(), serve_connection(stream, client, served.clone(), stopped.clone()));
                 let abort = connections.spawn(async move {
-                    let _place = place;
+                    let _slot = slot;
                     connection.await;
                 });
-                places.served_by(id, abort);
+                slots.served_by(id, abort);
             }
             Err(_) if listener.is_closed() => pending().await,
             Err(error) => {
-                accepting.failed(&format_args!("cannot accept a connection: {error}"));
+                accepting.failed(&format_args!(
+                    "cannot accept a connection: {error}; check the limit of open files of this process (`ulimit -n`)"
+                ));
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }

@@ -19,7 +19,7 @@ use rustix::{
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::listener::{listen_at, socket};
+use super::listen::{listen_at, socket};
 
 /// Connecting requires write permission: for the owner, and for the group that the directory may
 /// assign.
@@ -64,11 +64,11 @@ pub(super) fn bind(path: &Path) -> io::Result<(Descriptor, SocketFile)> {
     let (parent, directory) =
         (open(parent, flags - OFlags::NOFOLLOW, Mode::empty())?, open(private.path(), flags, Mode::empty())?);
     let listening = socket(AddressFamily::UNIX)?;
-    let place = SocketAddrUnix::new(private.path().join(NEW)).or_else(|_| {
+    let address = SocketAddrUnix::new(private.path().join(NEW)).or_else(|_| {
         // The path is a little too long: use a shorter one to the same file.
         SocketAddrUnix::new(format!("/proc/self/fd/{}/{NEW}", directory.as_raw_fd()))
     });
-    rustix::net::bind(listening.get()?, &place?)?;
+    rustix::net::bind(listening.get()?, &address?)?;
     // Relative to the opened directory: another directory may have its name by now.
     let made = || {
         // Set explicitly, because the umask usually removes the group's permissions.
@@ -133,7 +133,7 @@ fn identity(file: &Metadata) -> (u64, u64) {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.identity) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|status| identity(&status) == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
     }

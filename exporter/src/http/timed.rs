@@ -13,7 +13,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::{listener::ByteStream, places::Progress};
+use super::{listener::ByteStream, slots::Progress};
 
 /// Timeout without progress of a response. Data that a client does not read occupies memory of this
 /// process.

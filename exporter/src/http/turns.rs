@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::places::Peer;
+use super::slots::Peer;
 
 /// Maximum number of responses prepared at a time for one address: half of the threads that prepare
 /// them.
@@ -50,7 +50,7 @@ mod tests {
     use tokio::{runtime::Builder, time::timeout};
 
     use super::{MAX_TURNS, Turns};
-    use crate::http::places::Peer;
+    use crate::http::slots::Peer;
 
     #[test]
     fn requests_of_one_address_wait_for_each_other_alone() {
@@ -58,16 +58,16 @@ mod tests {
         runtime.block_on(async {
             let turns = Turns::default();
             let peer = |last: u8| Peer::from_ip([192, 0, 2, last].into());
-            let mut held = Vec::new();
+            let mut guards = Vec::new();
             for _ in 0..MAX_TURNS {
-                held.push(turns.wait(peer(1)).await);
+                guards.push(turns.wait(peer(1)).await);
             }
             let patience = Duration::from_secs(1);
             assert!(timeout(patience, turns.wait(peer(1))).await.is_err());
             assert!(timeout(patience, turns.wait(peer(2))).await.is_ok());
-            held.pop();
+            guards.pop();
             assert!(timeout(patience, turns.wait(peer(1))).await.is_ok());
-            held.clear();
+            guards.clear();
             drop(turns.turns_of(peer(3)));
             assert_eq!(turns.0.lock().unwrap().len(), 1);
         });

@@ -1,18 +1,25 @@
 //! Destination of a push: the server's address, and the credentials to present to it.
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::{Uri, header::HeaderValue};
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Reason, Result},
     secret_file,
 };
 
-const KINDS: &str = "give `bearer TOKEN` or `basic USER:PASSWORD`";
-
 /// Credentials that a push presents: a token, or a name and a password. `Debug` does not show them.
+///
+/// ```
+/// use ictus_exporter::push::Credentials;
+///
+/// let credentials: Credentials = "bearer s3cret".parse()?;
+/// assert_eq!(format!("{credentials:?}"), "Credentials(…)");
+/// assert!("s3cret".parse::<Credentials>().is_err());
+/// # Ok::<(), ictus_exporter::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials(HeaderValue);
 
@@ -31,31 +38,11 @@ impl Credentials {
     /// [`Error::Security`] if the file cannot be read, or contains no credentials.
     pub fn read(path: impl AsRef<Path>) -> Result<Credentials> {
         let path = path.as_ref();
-        let unusable = |why| Error::Security { path: path.to_owned(), why, then: None };
-        let text = secret_file::read_text(path).map_err(unusable)?;
+        let text = secret_file::read_text(path).map_err(|reason| Error::unusable_file(path, reason))?;
         secret_file::warn_if_readable_by_others(path);
         let mut lines = text.lines().map(str::trim_ascii);
         let line = lines.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
-        Credentials::parse(line).map_err(unusable)
-    }
-
-    /// Parses credentials from a text such as `bearer TOKEN`.
-    ///
-    /// # Errors
-    ///
-    /// The reason why the text is invalid. The message does not quote the text.
-    pub fn parse(text: &str) -> std::result::Result<Credentials, String> {
-        let (kind, secret) = text.trim_ascii().split_once([' ', '\t']).unwrap_or_default();
-        let secret = secret.trim_ascii();
-        let header = match kind.to_ascii_lowercase().as_str() {
-            "bearer" if !secret.is_empty() && !secret.contains([' ', '\t']) => format!("Bearer {secret}"),
-            "basic" if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
-            _ => return Err(format!("invalid credentials; {KINDS}")),
-        };
-        let mut header =
-            HeaderValue::from_str(&header).map_err(|_| format!("they have control characters; {KINDS}"))?;
-        header.set_sensitive(true);
-        Ok(Credentials(header))
+        line.parse().map_err(|error: Error| Error::unusable_file(path, error.to_string()))
     }
 
     pub(super) fn header(&self) -> HeaderValue {
@@ -63,7 +50,44 @@ impl Credentials {
     }
 }
 
-/// A server that receives metrics over plain HTTP.
+impl FromStr for Credentials {
+    type Err = Error;
+
+    /// Parses `bearer TOKEN` or `basic USER:PASSWORD`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Credentials`] if the text has another form. The message does not quote the text.
+    fn from_str(text: &str) -> Result<Credentials> {
+        let invalid = |reason| Error::Credentials { reason };
+        let (scheme, secret) = text.trim_ascii().split_once([' ', '\t']).unwrap_or_default();
+        let secret = secret.trim_ascii();
+        let header = match scheme.to_ascii_lowercase().as_str() {
+            "bearer" if secret.is_empty() || secret.contains([' ', '\t']) => {
+                return Err(invalid("a token is one word"));
+            }
+            "bearer" => format!("Bearer {secret}"),
+            "basic" if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
+            "basic" => return Err(invalid("the colon after the user is missing")),
+            _ => return Err(invalid("they begin with neither `bearer` nor `basic`")),
+        };
+        let mut header =
+            HeaderValue::from_str(&header).map_err(|_| invalid("they have control characters"))?;
+        header.set_sensitive(true);
+        Ok(Credentials(header))
+    }
+}
+
+/// A server that receives metrics over plain HTTP. `Debug` and `Display` show its address without
+/// secrets.
+///
+/// ```
+/// use ictus_exporter::push::Destination;
+///
+/// let gateway = Destination::new("http://127.0.0.1:9091").with_credentials("basic ann:s3cret".parse()?);
+/// assert_eq!(gateway.to_string(), "http://127.0.0.1:9091");
+/// # Ok::<(), ictus_exporter::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Destination {
     address: String,
@@ -93,8 +117,8 @@ impl Destination {
     }
 
     /// Creates the error of a failed push to this server.
-    pub(super) fn failed(&self, why: String) -> Error {
-        Error::Push { to: self.to_string(), why }
+    pub(super) fn failed(&self, reason: impl Into<Reason>) -> Error {
+        Error::push(self, reason)
     }
 }
 
@@ -181,13 +205,13 @@ mod tests {
 
     #[test]
     fn credentials_are_read_and_never_shown() {
-        let header = |text: &str| Credentials::parse(text).unwrap().header();
+        let header = |text: &str| text.parse::<Credentials>().unwrap().header();
         assert_eq!(header("bearer s3cret"), "Bearer s3cret");
         assert_eq!(header(" Basic ann:pa ss "), "Basic YW5uOnBhIHNz");
         for text in
             ["", "bearer", "s3cret", "bearer s3 cret", "basic s3cret", "digest s3cret", "bearer s3\u{1}"]
         {
-            let why = Credentials::parse(text).unwrap_err();
+            let why = text.parse::<Credentials>().unwrap_err().to_string();
             assert!(why.contains("bearer TOKEN") && !why.contains("s3"), "{why}");
         }
         let folder = tempfile::tempdir().unwrap();

@@ -19,17 +19,25 @@ const PORT: u16 = 9091;
 /// A group is identified by a job, and by labels that distinguish it from other groups of the job.
 /// The source's view determines the metrics, including gauges of timers' quantiles.
 ///
+/// ```no_run
+/// use ictus_exporter::{Source, push::{Destination, push}};
+///
+/// let source = Source::open("/var/lib/ictus")?;
+/// let gateway = Destination::new("http://127.0.0.1:9091");
+/// push(&source, &gateway, "nightly-report", &[("shard".into(), "3".into())])?;
+/// # Ok::<(), ictus_exporter::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Error::Read`](crate::Error::Read) if the metrics cannot be read.
 /// [`Error::Push`](crate::Error::Push) if the address is invalid, or the gateway cannot be reached
 /// within ten seconds or refuses the metrics.
 pub fn push(source: &Source, gateway: &Destination, job: &str, labels: &[(String, String)]) -> Result<()> {
-    let failed = |why: String| gateway.failed(why);
     let rendered = source.render(&Query::from(source.view()))?;
-    let target = target(gateway, job, labels).map_err(failed)?;
+    let target = target(gateway, job, labels).map_err(|reason| gateway.failed(reason))?;
     let (content_type, body) = (rendered.format().content_type(), rendered.bytes().clone());
-    send(gateway, Method::PUT, &target, content_type, body)?.map_err(failed)?;
+    send(gateway, Method::PUT, &target, content_type, body)?;
     Ok(())
 }
 
@@ -63,8 +71,8 @@ mod tests {
         assert_eq!(["", "f", "/a", "ÿÿ"].map(encoded), ["=", "Zg", "L2E", "w7_Dvw"]);
         let labels = [("path".to_owned(), "/a".to_owned())];
         let gateway = Destination::new("http://localhost:9091/behind/");
-        let place = target(&gateway, "nightly", &labels).unwrap();
-        assert_eq!(place, "http://localhost:9091/behind/metrics/job@base64/bmlnaHRseQ/path@base64/L2E");
+        let url = target(&gateway, "nightly", &labels).unwrap();
+        assert_eq!(url, "http://localhost:9091/behind/metrics/job@base64/bmlnaHRseQ/path@base64/L2E");
         for (gateway, job, why) in [
             ("https://localhost", "a", "only plain HTTP"),
             ("localhost:9091", "a", "only plain HTTP"),

@@ -37,6 +37,15 @@ const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
 /// none is recorded. `service` is the resource's `service.name`; `attributes` are its further
 /// attributes.
 ///
+/// ```no_run
+/// use ictus_exporter::{Source, push::{Destination, push_otlp}};
+///
+/// let source = Source::open("/var/lib/ictus")?.with_view("canonical".parse()?);
+/// let collector = Destination::new("http://127.0.0.1:4318");
+/// push_otlp(&source, &collector, "nightly-report", &[("host.name".into(), "build-3".into())])?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Error::Read`](crate::Error::Read) if the metrics cannot be read.
@@ -48,7 +57,7 @@ pub fn push_otlp(
     service: &str,
     attributes: &[(String, String)],
 ) -> Result<()> {
-    let failed = |why: String| endpoint.failed(why);
+    let failed = |reason: String| endpoint.failed(reason);
     let exposition = source.snapshot_since(source.freshness())?.exposition(source.view());
     let base = endpoint.base(PORT).map_err(failed)?;
     let path = format!("{}/v1/metrics", base.path().trim_end_matches('/'));
@@ -57,9 +66,11 @@ pub fn push_otlp(
     let attributes = [&service].into_iter().chain(attributes).map(|(name, value)| attribute(name, value));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     let body = request(&exposition, attributes.collect(), now).encode_to_vec();
-    let answer = send(endpoint, Method::POST, &target, PROTOBUF, body.into())?.map_err(failed)?;
+    let answer = send(endpoint, Method::POST, &target, PROTOBUF, body.into())?;
     let answer = ExportMetricsServiceResponse::decode(answer).map_err(|_| {
-        failed("its answer is no OTLP; is this the collector's port for OTLP over HTTP?".to_owned())
+        failed(
+            "its answer is not OTLP; give the collector's port for OTLP over HTTP, usually 4318".to_owned(),
+        )
     })?;
     match answer.partial_success {
         Some(part) if part.rejected_data_points > 0 => {

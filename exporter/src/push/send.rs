@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::destination::Destination;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 
 /// Timeout of the whole request. A working server responds within milliseconds.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,15 +28,15 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// Maximum number of characters of a response that a message shows.
 const MAX_SHOWN: usize = 200;
 
-/// Sends a request, and returns the body of a successful response, or else the reason of the
-/// failure. Logs a warning if the server is slow.
+/// Sends a request, and returns the body of a successful response. Logs a warning if the server is
+/// slow.
 pub(super) fn send(
     to: &Destination,
     method: Method,
     target: &Uri,
     content_type: &'static str,
     body: Bytes,
-) -> Result<std::result::Result<Bytes, String>> {
+) -> Result<Bytes> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     let answered = runtime.block_on(async {
         let mut answer = pin!(timeout(WAIT_TIMEOUT, exchange(to, method, target, content_type, body)));
@@ -49,15 +49,36 @@ pub(super) fn send(
     });
     // A DNS lookup that does not end must not block the return.
     runtime.shutdown_background();
-    Ok(match answered {
-        Err(_) => Err(format!("no answer within {} s", WAIT_TIMEOUT.as_secs())),
-        Ok(Err(refused)) if refused.kind() == io::ErrorKind::ConnectionRefused => {
-            Err(format!("{refused}; is it running?"))
+    match answered {
+        Err(_) => Err(to.failed(format!(
+            "no answer within {} s; check the address, and whether a firewall drops the packets",
+            WAIT_TIMEOUT.as_secs()
+        ))),
+        Ok(Err(error)) => {
+            let remedy = match error.kind() {
+                io::ErrorKind::ConnectionRefused => "; start the server, or correct the address",
+                _ => "; check the address",
+            };
+            Err(to.failed(Reason::from_system(error, remedy)))
         }
-        Ok(Err(refused)) => Err(refused.to_string()),
-        Ok(Ok((status, said))) if status.is_success() => Ok(said),
-        Ok(Ok((status, said))) => Err(format!("{status}: {}", one_line(&said))),
-    })
+        Ok(Ok((status, body))) if status.is_success() => Ok(body),
+        Ok(Ok((status, body))) => Err(to.failed(refusal(status, &body))),
+    }
+}
+
+/// Returns the reason of a push that the server refuses: its status, its text and the remedy.
+fn refusal(status: StatusCode, body: &[u8]) -> String {
+    let text = Some(one_line(body)).filter(|text| !text.is_empty());
+    let text = text.map(|text| format!(": {text}")).unwrap_or_default();
+    let remedy = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "; give the credentials of the server in a file (--credentials), or in ICTUS_PUSH_CREDENTIALS"
+        }
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => "; check the address and its path",
+        status if status.is_server_error() => "; see the log of the server",
+        _ => "",
+    };
+    format!("{status}{text}{remedy}")
 }
 
 /// Returns the first line of a server's response, with unprintable characters escaped.
@@ -123,7 +144,26 @@ async fn begin(mut body: Incoming) -> io::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_SHOWN, one_line};
+    use hyper::StatusCode;
+
+    use super::{MAX_SHOWN, one_line, refusal};
+
+    #[test]
+    fn refusal_has_the_status_the_text_and_the_remedy() {
+        for (status, body, expected) in [
+            (400, "bad name\nmore", "400 Bad Request: bad name"),
+            (
+                401,
+                "",
+                "401 Unauthorized; give the credentials of the server in a file (--credentials), or in \
+                       ICTUS_PUSH_CREDENTIALS",
+            ),
+            (404, "no such page", "404 Not Found: no such page; check the address and its path"),
+            (503, "", "503 Service Unavailable; see the log of the server"),
+        ] {
+            assert_eq!(refusal(StatusCode::from_u16(status).unwrap(), body.as_bytes()), expected);
+        }
+    }
 
     #[test]
     fn answer_is_shown_as_one_line_that_changes_no_terminal() {

@@ -51,8 +51,8 @@ pub(crate) struct CachedSnapshot {
     pub(super) number: u64,
     pub(crate) snapshot: Snapshot,
     /// Families of other libraries.
-    foreign: Arc<[ShownFamily]>,
-    /// Families of other libraries and the state of the endpoints; equal to `foreign` if there is no
+    external: Arc<[ShownFamily]>,
+    /// Families of other libraries and the state of the endpoints; equal to `external` if there is no
     /// such state.
     with_endpoints: Arc<[ShownFamily]>,
     rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,
@@ -92,17 +92,17 @@ impl SnapshotCache {
     fn write(
         &self,
         snapshot: &Snapshot,
-        foreign: &[ShownFamily],
+        external: &[ShownFamily],
         Query { view, format, filter, native, escaping }: &Query,
     ) -> Vec<u8> {
         let mut view = view.clone();
         view.utf8_names = *escaping == Escaping::Utf8;
         let mut plans = lock(&self.plans);
-        let known = plans.iter().position(|plan| *plan.view() == view);
-        let mut plan = known.map_or_else(|| Renderer::new(&view), |at| plans.remove(at));
+        let position = plans.iter().position(|plan| *plan.view() == view);
+        let mut plan = position.map_or_else(|| Renderer::new(&view), |at| plans.remove(at));
         let own = plan.show(snapshot);
         let mut whole =
-            if foreign.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.with_families(foreign)) };
+            if external.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.with_families(external)) };
         if !view.labels.is_empty() {
             whole = Cow::Owned(whole.with_labels(&view.labels));
         }
@@ -119,21 +119,21 @@ impl CachedSnapshot {
     pub(super) fn new(
         number: u64,
         snapshot: Snapshot,
-        foreign: Arc<[ShownFamily]>,
+        external: Arc<[ShownFamily]>,
         guards: &[Security],
     ) -> CachedSnapshot {
         let failed_logins = failed_logins(guards);
         let with_endpoints = match failed_logins {
-            Some(family) => foreign.iter().cloned().chain([family]).collect(),
-            None => foreign.clone(),
+            Some(family) => external.iter().cloned().chain([family]).collect(),
+            None => external.clone(),
         };
-        CachedSnapshot { number, snapshot, foreign, with_endpoints, rendered: Mutex::default() }
+        CachedSnapshot { number, snapshot, external, with_endpoints, rendered: Mutex::default() }
     }
 
     /// Returns the families that are not part of the snapshot. The state of the endpoints belongs to
     /// Ictus's own state.
     fn others(&self, view: &View) -> &[ShownFamily] {
-        if view.own_state { &self.with_endpoints } else { &self.foreign }
+        if view.own_state { &self.with_endpoints } else { &self.external }
     }
 
     /// Returns the exposition of a view, including families of other libraries, with all names as
@@ -142,7 +142,7 @@ impl CachedSnapshot {
     pub(crate) fn exposition(&self, view: &View) -> Exposition {
         let mut view = view.clone();
         view.utf8_names = true;
-        Exposition::new(&self.snapshot, &view).with_families(&self.foreign)
+        Exposition::new(&self.snapshot, &view).with_families(&self.external)
     }
 
     /// Returns the exposition of a query, in a format that the backend can write.
@@ -151,7 +151,7 @@ impl CachedSnapshot {
         let query = if matches!(origin, Backend::SnapshotCache(_)) { query } else { text };
         // Held while rendering: another thread with the same query would only repeat the work.
         let mut rendered = lock(&self.rendered);
-        if let Some((_, rendered)) = rendered.iter().find(|(known, _)| known == query) {
+        if let Some((_, rendered)) = rendered.iter().find(|(cached, _)| cached == query) {
             return rendered.clone();
         }
         let bytes = match origin {
@@ -160,8 +160,8 @@ impl CachedSnapshot {
             }
             Backend::Function(write) => {
                 let mut text = query.filter.text(lock(write)(&query.view).into()).into_owned();
-                let foreign = Exposition::default().with_families(self.others(&query.view));
-                expose::text_into(&mut text, &query.filter.exposition(&foreign));
+                let external = Exposition::default().with_families(self.others(&query.view));
+                expose::text_into(&mut text, &query.filter.exposition(&external));
                 text.into_bytes()
             }
         };
@@ -182,7 +182,7 @@ fn failed_logins(guards: &[Security]) -> Option<ShownFamily> {
     let count: u64 = asking.map(Security::failed_logins).sum();
     let help = "Requests to this exporter whose token or password was wrong.";
     let sample = ("ictus_failed_logins_total".to_owned(), Vec::new(), count as f64);
-    ShownFamily::foreign("ictus_failed_logins", help, ShownType::Counter, [sample]).ok()
+    ShownFamily::external("ictus_failed_logins", help, ShownType::Counter, [sample]).ok()
 }
 
 #[cfg(test)]
@@ -208,20 +208,20 @@ mod tests {
             let shown = shown.clone();
             Box::new(move || shown.snapshot())
         });
-        let taken = CachedSnapshot::new(1, registry.snapshot().unwrap(), Arc::default(), &[]);
+        let snapshot = CachedSnapshot::new(1, registry.snapshot().unwrap(), Arc::default(), &[]);
         let mut answers = Vec::new();
         for names in [&[][..], &["jobs"]] {
             for format in Format::ALL {
                 let query = Query { format, filter: Filter::new(names.iter().copied()), ..Query::default() };
-                let answer = taken.render(&origin, &query);
-                assert!(Arc::ptr_eq(&taken.render(&origin, &query), &answer), "{query:?}");
+                let answer = snapshot.render(&origin, &query);
+                assert!(Arc::ptr_eq(&snapshot.render(&origin, &query), &answer), "{query:?}");
                 if let Some(gzipped) = answer.gzipped() {
                     assert_eq!(answer.gzipped().unwrap().as_ptr(), gzipped.as_ptr());
                 }
                 answers.push(answer.bytes().clone());
             }
         }
-        assert!(taken.render(&origin, &Query::default()).gzipped().is_some());
+        assert!(snapshot.render(&origin, &Query::default()).gzipped().is_some());
         answers.sort();
         answers.dedup();
         assert_eq!(answers.len(), 6, "each is its own");
@@ -230,9 +230,9 @@ mod tests {
     #[test]
     fn unknown_format_shares_the_text() {
         let origin = Backend::from_write(|_| String::new());
-        let taken = CachedSnapshot::new(1, origin.snapshot().unwrap(), Arc::default(), &[]);
-        let text = taken.render(&origin, &Query::default());
-        let asked = Query { format: Format::OpenMetrics, ..Query::default() };
-        assert!(Arc::ptr_eq(&taken.render(&origin, &asked), &text));
+        let snapshot = CachedSnapshot::new(1, origin.snapshot().unwrap(), Arc::default(), &[]);
+        let text = snapshot.render(&origin, &Query::default());
+        let requested = Query { format: Format::OpenMetrics, ..Query::default() };
+        assert!(Arc::ptr_eq(&snapshot.render(&origin, &requested), &text));
     }
 }

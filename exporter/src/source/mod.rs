@@ -30,6 +30,22 @@ use crate::{
 
 /// A hook that returns families of other libraries, shown together with those of Ictus in every
 /// exposition.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ictus::{Registry, surface::{ShownFamily, ShownType}};
+/// use ictus_exporter::{Extra, Source};
+///
+/// let extra: Extra = Arc::new(|| {
+///     let sample = ("celsius".to_owned(), Vec::new(), 21.5);
+///     ShownFamily::external("celsius", "Temperature.", ShownType::Gauge, [sample]).into_iter().collect()
+/// });
+/// let source = Source::from_registry(Registry::new()).with_extra(extra);
+/// let text = source.text(source.view())?;
+/// assert!(String::from_utf8_lossy(&text).contains("celsius 21.5"));
+/// # Ok::<(), ictus_exporter::Error>(())
+/// ```
 pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
 
 /// The origin of a sink's exposition; clones share everything but their view and display options.
@@ -64,14 +80,14 @@ struct SourceState {
     history: ArcSwapOption<History>,
     /// Released while a snapshot is taken, so that later calls cannot repeatedly overtake the
     /// waiting ones.
-    in_flight: Mutex<Flight>,
+    in_flight: Mutex<SingleFlight>,
     finished: Condvar,
     /// The failures reported to hosts that run their own HTTP server.
     errors: ErrorLog,
 }
 
 #[derive(Default)]
-struct Flight {
+struct SingleFlight {
     /// The number of snapshots that were started.
     started: u64,
     /// Whether the newest snapshot is still being taken.
@@ -79,7 +95,7 @@ struct Flight {
     /// The number of threads that wait for it, or have not woken since it completed.
     waiting: usize,
     /// The newest complete snapshot.
-    taken: Option<Arc<CachedSnapshot>>,
+    snapshot: Option<Arc<CachedSnapshot>>,
 }
 
 /// The time of a call: the number of the newest snapshot that may have begun before the call.
@@ -132,6 +148,12 @@ impl Source {
 
     /// Creates a source whose exposition is written by a function, as text 0.0.4. Such a source
     /// supports no other format.
+    ///
+    /// ```
+    /// let source = ictus_exporter::Source::from_fn(|_view| "up 1.0\n".to_owned());
+    /// assert_eq!(source.text(source.view())?, "up 1.0\n");
+    /// # Ok::<(), ictus_exporter::Error>(())
+    /// ```
     #[must_use]
     pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
         Source::from_origin(Backend::from_write(write))
@@ -259,8 +281,8 @@ impl Source {
 
     pub(crate) fn render_since(&self, since: Freshness, query: &Query) -> Result<Arc<Rendered>> {
         let shared = self.shared();
-        let taken = shared.cached_since(since)?;
-        Ok(taken.render(&shared.origin, query))
+        let snapshot = shared.cached_since(since)?;
+        Ok(snapshot.render(&shared.origin, query))
     }
 
     /// Returns a snapshot as it was recorded; an empty one if a function writes the exposition.
@@ -303,11 +325,12 @@ impl SourceState {
 
     /// Returns a snapshot that began after the request: a complete one, else the one in progress,
     /// else a new one.
-    fn cached_since(&self, Freshness(before): Freshness) -> Result<Arc<CachedSnapshot>> {
+    fn cached_since(&self, Freshness(previous): Freshness) -> Result<Arc<CachedSnapshot>> {
         let mut in_flight = lock(&self.in_flight);
         loop {
-            if let Some(taken) = in_flight.taken.as_ref().filter(|taken| taken.number > before) {
-                return Ok(taken.clone());
+            if let Some(snapshot) = in_flight.snapshot.as_ref().filter(|snapshot| snapshot.number > previous)
+            {
+                return Ok(snapshot.clone());
             }
             if !in_flight.running {
                 break;
@@ -322,13 +345,13 @@ impl SourceState {
         // No request needs the previous snapshot any more. Dropping it first lets the reader update
         // windows in place, because no other reference to them exists. While a thread that waited
         // for it has not woken yet, the snapshot stays.
-        let outdated = if in_flight.waiting == 0 { in_flight.taken.take() } else { None };
+        let outdated = if in_flight.waiting == 0 { in_flight.snapshot.take() } else { None };
         drop(in_flight);
         drop(outdated);
-        let _landing = InFlightGuard(self);
-        let taken = Arc::new(self.take(number)?);
-        lock(&self.in_flight).taken = Some(taken.clone());
-        Ok(taken)
+        let _guard = InFlightGuard(self);
+        let snapshot = Arc::new(self.take(number)?);
+        lock(&self.in_flight).snapshot = Some(snapshot.clone());
+        Ok(snapshot)
     }
 
     fn take(&self, number: u64) -> Result<CachedSnapshot> {
@@ -337,8 +360,8 @@ impl SourceState {
             history.record(&snapshot);
         }
         let extra = self.extra.load_full();
-        let foreign = extra.map(|extra| extra()).unwrap_or_default();
-        Ok(CachedSnapshot::new(number, snapshot, foreign, &self.guards.load()))
+        let external = extra.map(|extra| extra()).unwrap_or_default();
+        Ok(CachedSnapshot::new(number, snapshot, external, &self.guards.load()))
     }
 }
 

@@ -62,7 +62,7 @@ impl Endpoint {
     /// Returns a line of `/proc/…/status` in MB.
     pub(crate) fn memory(&self, line: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.running.id())).unwrap();
-        let line = status.lines().find(|found| found.starts_with(line)).unwrap();
+        let line = status.lines().find(|text| text.starts_with(line)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
     }
 

@@ -46,14 +46,14 @@ fn mutated_requests() {
     let endpoint = Endpoint::small();
     let (mut random, mut sent) = (Random(1), 0);
     let count = REQUESTS * scale();
-    let mut held = Vec::new();
+    let mut sockets = Vec::new();
     for number in 0..count {
         let bytes = mutated(&mut random);
         sent += bytes.len();
         // Do not wait for a response to these: the bytes may be only a part of a head.
-        held.push(endpoint.send_from(1 + (number % 8) as u8, &bytes));
-        if held.len() == 100 {
-            held.clear();
+        sockets.push(endpoint.send_from(1 + (number % 8) as u8, &bytes));
+        if sockets.len() == 100 {
+            sockets.clear();
         }
     }
     endpoint.is_scraped_within(9, Duration::from_secs(1));

@@ -27,12 +27,12 @@ fn password_guesses_delay_no_scrape() {
     let answer = || http_client::ask_with(endpoint.address, "GET", "/metrics", &[&right]).status;
     assert_eq!(answer(), 200);
     let count = GUESSES * scale();
-    let (mut sent, mut held) = (0, Vec::new());
+    let (mut sent, mut sockets) = (0, Vec::new());
     for number in 0..count {
         let guess = login(&format!("ann:guess-{number}"));
         let request = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{guess}\r\n\r\n");
         sent += request.len();
-        held.push(endpoint.send_from(1 + (number % 8) as u8, request.as_bytes()));
+        sockets.push(endpoint.send_from(1 + (number % 8) as u8, request.as_bytes()));
         if number % 100 == 50 {
             let start = Instant::now();
             assert_eq!(answer(), 200);

@@ -14,7 +14,7 @@ fn attack(name: &str, request: impl Fn(usize) -> String) {
     let endpoint = Endpoint::large();
     let count = CLIENTS * scale();
     let mut sent = 0;
-    let held: Vec<_> = (0..count)
+    let sockets: Vec<_> = (0..count)
         .map(|number| {
             let request = request(number);
             sent += request.len();
@@ -23,7 +23,7 @@ fn attack(name: &str, request: impl Fn(usize) -> String) {
         .collect();
     endpoint.is_scraped_within(9, Duration::from_secs(30));
     thread::sleep(HOLD);
-    drop(held);
+    drop(sockets);
     endpoint.is_scraped_within(9, Duration::from_secs(5));
     endpoint.report(name, count, sent);
     endpoint.end();

@@ -10,13 +10,13 @@ const SOCKETS: usize = 520;
 fn attack(name: &str, said: &[u8]) {
     let endpoint = Endpoint::small();
     for round in 0..scale() {
-        let held: Vec<_> = (0..SOCKETS).map(|_| endpoint.send_from(1, said)).collect();
+        let sockets: Vec<_> = (0..SOCKETS).map(|_| endpoint.send_from(1, said)).collect();
         thread::sleep(Duration::from_millis(200));
         // From another address, and from the address that all slow clients share.
         endpoint.is_scraped_within(9, Duration::from_secs(1));
         endpoint.is_scraped_within(1, Duration::from_secs(1));
         endpoint.report(&format!("{name}, round {round}"), SOCKETS, SOCKETS * said.len());
-        drop(held);
+        drop(sockets);
     }
     endpoint.end();
 }

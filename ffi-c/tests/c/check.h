@@ -1,4 +1,4 @@
-/* What the test programs in C share: ends with 1 and a line on stderr where something is not so. */
+/* Helpers of the test programs in C: a failed check prints a line on stderr and exits with 1. */
 #ifndef ICTUS_TEST_CHECK_H
 #define ICTUS_TEST_CHECK_H
 
@@ -16,12 +16,40 @@
         }                                                                   \
     } while (0)
 
-static ictus_str str(const char *text)
+static inline ictus_str str(const char *text)
 {
     ictus_str string;
     string.data = text;
     string.len = strlen(text);
     return string;
+}
+
+static inline void expect_status(int line, ictus_status expected, ictus_status status)
+{
+    if (status != expected) {
+        fprintf(stderr, "line %d: expected \"%s\", but: \"%s\"\n", line, ictus_status_text(expected).data,
+                ictus_status_text(status).data);
+        exit(1);
+    }
+}
+
+#define ANSWERS(expected, call) expect_status(__LINE__, ICTUS_STATUS_##expected, call)
+#define SUCCEEDS(call) ANSWERS(OK, call)
+
+/* The output of a call. */
+struct output {
+    size_t len;
+    char bytes[65536];
+};
+
+static inline int to_memory(void *context, const char *data, size_t len)
+{
+    struct output *output = (struct output *)context;
+    EXPECT(output->len + len < sizeof output->bytes);
+    memcpy(output->bytes + output->len, data, len);
+    output->len += len;
+    output->bytes[output->len] = '\0';
+    return 0;
 }
 
 #endif

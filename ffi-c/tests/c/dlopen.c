@@ -25,16 +25,16 @@ static uint32_t (*abi_version)(void);
 
 static void *symbol(void *library, const char *name)
 {
-    void *found = dlsym(library, name);
-    EXPECT(found != NULL);
-    return found;
+    void *address = dlsym(library, name);
+    EXPECT(address != NULL);
+    return address;
 }
 
 /* ISO C has no cast from an object's pointer to a function's. */
 #define LOAD(library, name)                                \
     do {                                                   \
-        void *found = symbol(library, "ictus_" #name);     \
-        memcpy(&name, &found, sizeof found);               \
+        void *address = symbol(library, "ictus_" #name);     \
+        memcpy(&name, &address, sizeof address);               \
     } while (0)
 
 static void *observe_once(void *timer)

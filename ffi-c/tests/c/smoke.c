@@ -3,7 +3,7 @@
  *
  *     smoke DIRECTORY
  *
- * Prints what it rendered; ends with 1 and a line on stderr where an answer is not the expected one.
+ * Prints the rendered text; ends with 1 and a line on stderr if a result is not the expected one.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -15,18 +15,6 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static void expect_status(int line, ictus_status expected, ictus_status status)
-{
-    if (status != expected) {
-        fprintf(stderr, "line %d: expected \"%s\", but: \"%s\"\n", line, ictus_status_text(expected).data,
-                ictus_status_text(status).data);
-        exit(1);
-    }
-}
-
-#define ANSWERS(expected, call) expect_status(__LINE__, ICTUS_STATUS_##expected, call)
-#define SUCCEEDS(call) ANSWERS(OK, call)
 
 static int to_file(void *file, const char *data, size_t len)
 {
@@ -149,7 +137,7 @@ static void give_wrong_input(const ictus_registry *registry)
     ictus_exporter_stop(NULL);
     EXPECT(ictus_status_text(12345).len > 0 && ictus_status_text(-1).len > 0);
 
-    /* More than a status can say: the path, the system's error, the remedy. */
+    /* More than a status: the path, the system's error, the remedy. */
     ictus_registry *unopened = NULL;
     ictus_exporter *exporter_of_null = NULL;
     ANSWERS(IO, ictus_registry_open(str("/dev/null/metrics"), &unopened));
@@ -162,21 +150,6 @@ static void give_wrong_input(const ictus_registry *registry)
     ANSWERS(OPTION, ictus_exporter_start(str(""), str("127.0.0.1:0"), 0, &exporter_of_null));
     ANSWERS(NULL, ictus_registry_new(NULL));
     EXPECT(strcmp(ictus_error_text().data, ictus_status_text(ICTUS_STATUS_NULL).data) == 0);
-}
-
-struct output {
-    size_t len;
-    char bytes[65536];
-};
-
-static int to_memory(void *context, const char *data, size_t len)
-{
-    struct output *output = (struct output *)context;
-    EXPECT(output->len + len < sizeof output->bytes);
-    memcpy(output->bytes + output->len, data, len);
-    output->len += len;
-    output->bytes[output->len] = '\0';
-    return 0;
 }
 
 /* Every way to record a duration, read back as numbers and in every format. */
@@ -288,7 +261,7 @@ static void serve(const char *directory)
     close(client);
 }
 
-/* A handle works on when its registry is gone, and what it records is seen through another one. */
+/* A handle works after its registry is freed, and another registry shows its observations. */
 static void outlive(ictus_registry *registry, const ictus_registry *other)
 {
     ictus_counter *counter = NULL;

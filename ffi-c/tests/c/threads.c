@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SUCCEEDS(call) EXPECT((call) == ICTUS_STATUS_OK)
-#define ANSWERS(expected, call) EXPECT((call) == ICTUS_STATUS_##expected)
 
 enum { THREADS = 4, OBSERVATIONS = 700 };
 
@@ -96,7 +94,7 @@ static void bind_to_threads(const char *directory)
     ANSWERS(VALUE, ictus_local_timer_observe_at(recorder, -1.0, ictus_now()));
     SUCCEEDS(ictus_local_timer_observe(recorder, 1.0));
     SUCCEEDS(ictus_local_timer_observe(recorder, 1.0));
-    /* A child records by the same recorder, in a segment of its own, and so does its parent meanwhile. */
+    /* A child records with the same recorder, in a separate segment, concurrently with its parent. */
     child = fork();
     EXPECT(child >= 0);
     for (i = 0; i < OBSERVATIONS; i++) {
@@ -109,21 +107,6 @@ static void bind_to_threads(const char *directory)
     EXPECT(count(registry, name) == 3 * THREADS * OBSERVATIONS * 4 + 3 + 2 * OBSERVATIONS);
     ictus_local_timer_free(recorder);
     ictus_registry_free(registry);
-}
-
-struct output {
-    size_t len;
-    char bytes[65536];
-};
-
-static int to_memory(void *context, const char *data, size_t len)
-{
-    struct output *output = (struct output *)context;
-    EXPECT(output->len + len < sizeof output->bytes);
-    memcpy(output->bytes + output->len, data, len);
-    output->len += len;
-    output->bytes[output->len] = '\0';
-    return 0;
 }
 
 /* Every number is a metric of one kind, with so many labels. */
@@ -202,7 +185,7 @@ static void hear(void *context, int level, const char *message, size_t len)
     heard->last[len] = '\0';
 }
 
-/* Something is wrong in the directory: nothing is said before somebody listens, then each cause once. */
+/* The directory has a fault: nothing is logged before a callback is set, then each cause once. */
 static void listen(const char *directory)
 {
     static struct heard heard;

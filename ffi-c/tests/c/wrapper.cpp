@@ -88,10 +88,46 @@ static void record_by_thread_and_by_number() {
     EXPECT(thrown([&] { (void)registry.counter(ICTUS_CONDUCTOR_METRIC_TASK_POLL, {}); }) == ICTUS_STATUS_LABELS);
 }
 
+static void use_options_exemplars_and_removal(const char *directory) {
+    using namespace std::chrono_literals;
+    ictus::family_options families;
+    families.window(1).max_age(10min).expire_after(24h).max_series(10).buckets({0.5, 2.0});
+    ictus::registry_options options;
+    options.families(families).utf8_names();
+    const ictus::registry memory(options);
+    const ictus::registry shared = ictus::registry::open(directory, options);
+    for (const ictus::registry *registry : {&memory, &shared}) {
+        const ictus::timer work = registry->timer("work.seconds", "Work.", {{"queue", "mail"}});
+        EXPECT(work.observe({1.0, 3.0}) == ICTUS_STATUS_OK);
+        EXPECT(registry->snapshot().timing("work.seconds", {"mail"}).window == 1);
+        const ictus::timer own = registry->timer("own_seconds", "", {}, ictus::family_options().window(2));
+        EXPECT(own.observe({1.0, 3.0, 5.0}) == ICTUS_STATUS_OK);
+        EXPECT(registry->snapshot().timing("own_seconds").window == 2);
+
+        EXPECT(work.observe_exemplar(0.25, "4bf92f35") == ICTUS_STATUS_OK);
+        EXPECT(work.observe_exemplar(0.25, "") == ICTUS_STATUS_TRACE_ID);
+        EXPECT(work.observe_exemplar(-1.0, "4bf92f35") == ICTUS_STATUS_VALUE);
+        EXPECT(registry->snapshot().timing("work.seconds", {"mail"}).count == 4);
+        const ictus::timer execution = registry->timer(ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME, {"resize", "SUCCESS"});
+        EXPECT(execution.observe_exemplar(0.25, "4bf92f35") == ICTUS_STATUS_OK);
+        EXPECT(registry->render(ICTUS_FORMAT_OPENMETRICS, ICTUS_SURFACE_CANONICAL).find("{trace_id=\"4bf92f35\"} 0.25") !=
+               std::string::npos);
+
+        EXPECT(!registry->remove("work.seconds") && registry->remove("work.seconds", {{"queue", "mail"}}));
+        EXPECT(registry->remove_idle(1h) == 0);
+    }
+    EXPECT(thrown([] { ictus::family_options().window(0); }) == ICTUS_STATUS_OPTION);
+    EXPECT(thrown([] { ictus::family_options().max_age(-1s); }) == ICTUS_STATUS_OPTION);
+    EXPECT(thrown([] { ictus::family_options().buckets({2.0, 1.0}); }) == ICTUS_STATUS_OPTION);
+    EXPECT(thrown([&] { memory.remove_idle(-1s); }) == ICTUS_STATUS_OPTION);
+    static_assert(!std::is_convertible_v<double, ictus::duration>);
+}
+
 int main(int argc, char **argv) {
     EXPECT(argc == 2);
     record_and_read();
     record_by_thread_and_by_number();
+    use_options_exemplars_and_removal(argv[1]);
     const ictus::registry registry = ictus::registry::open(argv[1]);
     registry.counter("jobs").add();
     const ictus::exporter exporter(argv[1], "127.0.0.1:0");

@@ -29,9 +29,9 @@ impl Host {
         let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
         let find = |name: &CStr| {
             // SAFETY: a library that is open.
-            let found = unsafe { libc::dlsym(library, name.as_ptr()) };
-            assert!(!found.is_null(), "{name:?}");
-            found
+            let symbol = unsafe { libc::dlsym(library, name.as_ptr()) };
+            assert!(!symbol.is_null(), "{name:?}");
+            symbol
         };
         Host {
             // SAFETY: a function of that type in host.c.

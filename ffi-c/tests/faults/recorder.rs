@@ -124,11 +124,11 @@ impl Recorder {
         let (churns, family, host) =
             (Arc::clone(&self.churns), self.family().clone(), Arc::clone(&self.host));
         self.thread = Some(thread::spawn(move || {
-            let mut made = 0;
-            while churns.load(Relaxed) && made < MAX_CHURN {
-                grow(&family, "churn", made, 1);
-                made += 1;
-                host.set_progress(made);
+            let mut created = 0;
+            while churns.load(Relaxed) && created < MAX_CHURN {
+                grow(&family, "churn", created, 1);
+                created += 1;
+                host.set_progress(created);
                 thread::sleep(Duration::from_micros(500));
             }
         }));

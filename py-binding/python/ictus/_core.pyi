@@ -480,40 +480,80 @@ class Collector:
         self, surfaces: Sequence[str] | None = None, *, summaries: bool = False
     ) -> list[_Family]: ...
     def _windows(self) -> list[tuple[str, list[str], list[float]]]: ...
-    def increment_task_poll(self, task_type: object) -> None: ...
-    def increment_task_poll_error(self, task_type: object, exception: object) -> None: ...
-    def increment_task_execution_started(self, task_type: object) -> None: ...
-    def increment_task_execution_queue_full(self, task_type: object) -> None: ...
-    def increment_uncaught_exception(self, exception: object = None) -> None: ...
-    def increment_worker_restart(self, task_type: object) -> None: ...
-    def increment_task_paused(self, task_type: object) -> None: ...
-    def increment_task_execution_error(self, task_type: object, exception: object) -> None: ...
-    def increment_task_ack_failed(self, task_type: object) -> None: ...
-    def increment_task_ack_error(self, task_type: object, exception: object) -> None: ...
-    def increment_task_update_error(self, task_type: object, exception: object) -> None: ...
+    def increment_task_poll(self, task_type: object) -> None:
+        """Counts a poll of a task type."""
+
+    def increment_task_poll_error(self, task_type: object, exception: object) -> None:
+        """Counts a failed poll by its exception."""
+
+    def increment_task_execution_started(self, task_type: object) -> None:
+        """Counts the start of an execution."""
+
+    def increment_task_execution_queue_full(self, task_type: object) -> None:
+        """Counts a time at which all threads of a worker were busy."""
+
+    def increment_uncaught_exception(self, exception: object = None) -> None:
+        """Counts an exception that no handler of a thread caught."""
+
+    def increment_worker_restart(self, task_type: object) -> None:
+        """Counts a restart of a worker process."""
+
+    def increment_task_paused(self, task_type: object) -> None:
+        """Counts a poll that was left out because its worker is paused."""
+
+    def increment_task_execution_error(self, task_type: object, exception: object) -> None:
+        """Counts a failed execution by its exception."""
+
+    def increment_task_ack_failed(self, task_type: object) -> None:
+        """Counts an acknowledgement that the server refused."""
+
+    def increment_task_ack_error(self, task_type: object, exception: object) -> None:
+        """Counts a failed acknowledgement by its exception."""
+
+    def increment_task_update_error(self, task_type: object, exception: object) -> None:
+        """Counts a failed update of a task by its exception."""
+
     def increment_external_payload_used(
         self, entity_name: object, operation: object, payload_type: object
-    ) -> None: ...
-    def increment_workflow_start_error(self, workflow_type: object, exception: object) -> None: ...
-    def measure_workflow_start_error(self, name: object, exception: object) -> None: ...
+    ) -> None:
+        """Counts a use of external payload storage."""
+
+    def increment_workflow_start_error(self, workflow_type: object, exception: object) -> None:
+        """Counts a workflow that could not be started, by its exception."""
+
+    def measure_workflow_start_error(self, name: object, exception: object) -> None:
+        """Calls ``increment_workflow_start_error``, overridden or not."""
+
     def record_task_poll_time(
         self, task_type: object, time_spent: object, status: object = "SUCCESS"
-    ) -> None: ...
+    ) -> None:
+        """Records the duration of a poll in seconds."""
+
     def record_task_execute_time(
         self, task_type: object, time_spent: object, status: object = "SUCCESS"
-    ) -> None: ...
+    ) -> None:
+        """Records the duration of an execution in seconds."""
+
     def record_task_update_time(
         self, task_type: object, time_spent: object, status: object = "SUCCESS"
-    ) -> None: ...
+    ) -> None:
+        """Records the duration of an update of a task in seconds."""
+
     def record_task_poll_time_histogram(
         self, task_type: object, time_spent: object, status: object = "SUCCESS"
-    ) -> None: ...
+    ) -> None:
+        """Records the duration of a poll in seconds, as ``record_task_poll_time`` does."""
+
     def record_task_execute_time_histogram(
         self, task_type: object, time_spent: object, status: object = "SUCCESS"
-    ) -> None: ...
+    ) -> None:
+        """Records the duration of an execution in seconds, as ``record_task_execute_time`` does."""
+
     def record_task_update_time_histogram(
         self, task_type: object, time_spent: object, status: object = "SUCCESS"
-    ) -> None: ...
+    ) -> None:
+        """Records the duration of an update in seconds, as ``record_task_update_time`` does."""
+
     def record_api_request_time(
         self,
         method: object,
@@ -521,19 +561,42 @@ class Collector:
         status: object,
         time_spent: object,
         metric_uri: object = None,
-    ) -> None: ...
-    def record_task_result_payload_size(self, task_type: object, payload_size: object) -> None: ...
+    ) -> None:
+        """Records the duration of a request to the server in seconds.
+
+        The label is the template if the caller has one, otherwise the path.
+        """
+
+    def record_task_result_payload_size(self, task_type: object, payload_size: object) -> None:
+        """Records the size of a task's result in bytes."""
+
     def record_workflow_input_payload_size(
         self, workflow_type: object, version: object, payload_size: object
-    ) -> None: ...
-    def set_active_workers(self, task_type: object, count: object) -> None: ...
+    ) -> None:
+        """Records the size of a workflow's input in bytes.
+
+        A ``version`` of None is recorded as absent, which is not the same as empty.
+        """
+
+    def set_active_workers(self, task_type: object, count: object) -> None:
+        """Sets the number of threads of this process that execute a task of this type."""
+
     @staticmethod
     def _note_class_change() -> None: ...
-    def on_poll_completed(self, event: object) -> None: ...
-    def on_poll_failure(self, event: object) -> None: ...
-    def on_task_execution_started(self, event: object) -> None: ...
-    def on_task_execution_completed(self, event: object) -> None: ...
-    def on_task_execution_failure(self, event: object) -> None: ...
+    def on_poll_completed(self, event: object) -> None:
+        """Records the event of a poll that has ended."""
+
+    def on_poll_failure(self, event: object) -> None:
+        """Records the event of a failed poll."""
+
+    def on_task_execution_started(self, event: object) -> None:
+        """Records the event of a started execution."""
+
+    def on_task_execution_completed(self, event: object) -> None:
+        """Records the event of an execution that has ended."""
+
+    def on_task_execution_failure(self, event: object) -> None:
+        """Records the event of a failed execution."""
 
 def text(
     directory: _Directory,

@@ -40,14 +40,14 @@ class RequestMetrics:
 
     def begin(self, method: object) -> Measurement:
         """Starts the measurement of a request. Raises nothing."""
-        known = method if isinstance(method, str) and method in METHODS else OTHER
+        label = method if isinstance(method, str) and method in METHODS else OTHER
         active = None
         try:
-            active = self._active.labels(known)
+            active = self._active.labels(label)
             active.inc()
         except Exception as error:
             self.reject(error)
-        return Measurement(self, known, active)
+        return Measurement(self, label, active)
 
     def record(self, seconds: float, method: str, route: str, status: str) -> None:
         """Records a finished request."""
@@ -97,14 +97,15 @@ class Measurement:
 def template(route: Callable[[], object]) -> str:
     """Returns the route that the function finds, or ``_OTHER``."""
     try:
-        found = route()
+        result = route()
     except Exception as error:
         cause = "the route of a request is unknown"
         _log_once.warning(f"the route of a request is unknown: {error!r}", cause)
         return OTHER
-    if found is None:
+    if result is None:
         return OTHER
-    if not isinstance(found, str):
-        _log_once.warning(f"the route of a request must be a string or None, not {type(found).__name__}")
+    if not isinstance(result, str):
+        given = type(result).__name__
+        _log_once.warning(f"the route of a request is left out: it must be a string or None, not {given}")
         return OTHER
-    return found
+    return result

@@ -73,7 +73,7 @@ class TimingMiddleware:
             nonlocal status, has_left
             try:
                 await send(message)
-            except OSError:  # Servers tell so that the client has left.
+            except OSError:  # Servers report in this way that the client has left.
                 has_left = True
                 raise
             kind = message["type"]

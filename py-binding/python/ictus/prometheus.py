@@ -37,11 +37,11 @@ class Bridge(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yields all families, without those whose name another collector has."""
-        taken = self._names_of_other_collectors()
+        used = self._names_of_other_collectors()
         shown: set[str] = set()
         for name, documentation, kind, samples in self._families():
             names = {f"{name}{suffix}" for suffix in _SUFFIXES.get(kind, ("",))}
-            if not names.isdisjoint(taken):
+            if not names.isdisjoint(used):
                 _log_once.warning(f"the metric family {name!r} is not shown: another collector has its name")
                 continue
             shown |= names
@@ -55,16 +55,16 @@ class Bridge(Collector):
         """Returns the names of other collectors. Of other bridges, only those registered earlier count."""
         if self._registry is None:
             return set()
-        taken: set[str] = set()
+        used: set[str] = set()
         is_before = True
         for collector, names in list(self._registry._collector_to_names.items()):
             if collector is self:
                 is_before = False
             elif not isinstance(collector, Bridge):
-                taken.update(names)
+                used.update(names)
             elif is_before:
-                taken.update(collector._shown)
-        return taken
+                used.update(collector._shown)
+        return used
 
 
 _SUFFIXES = {

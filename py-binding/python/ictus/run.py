@@ -20,6 +20,10 @@ USAGE = (
 EFFECT = (
     "Replaces this process with `python` and these arguments, and sets ICTUS_CONDUCTOR=1 in its environment."
 )
+EXAMPLES = (
+    ("Run a worker of conductor-python with Ictus:", "ictus run worker.py"),
+    ("Run a module:", "ictus run -m package.module"),
+)
 MAX_COLUMNS = 100
 """Maximum width of help, as that of the other actions."""
 
@@ -63,7 +67,11 @@ def help_text() -> str:
         for number, line in enumerate(USAGE)
     )
     purpose, effect = (textwrap.fill(text, width, break_long_words=False) for text in (PURPOSE, EFFECT))
-    return "\n".join((purpose, "", *usage, "", effect))
+    examples = (
+        f"{textwrap.fill(task, width, initial_indent='  ', subsequent_indent='  ')}\n      {command}"
+        for task, command in EXAMPLES
+    )
+    return "\n".join((purpose, "", *usage, "", effect, "", "Examples:", *examples))
 
 
 def _interpreter_options() -> list[str]:

@@ -130,6 +130,7 @@ impl Collector {
         self.paused.store(paused, Ordering::Relaxed);
     }
 
+    /// Counts a poll of a task type.
     #[pyo3(
         signature = (task_type, *_more, **_named),
         text_signature = "($self, task_type)"
@@ -150,6 +151,7 @@ impl Collector {
         }
     }
 
+    /// Counts a failed poll by its exception.
     #[pyo3(
         signature = (task_type, exception, *_more, **_named),
         text_signature = "($self, task_type, exception)"
@@ -164,6 +166,7 @@ impl Collector {
         self.count_poll_error(task_type, exception)
     }
 
+    /// Counts the start of an execution.
     #[pyo3(
         signature = (task_type, *_more, **_named),
         text_signature = "($self, task_type)"
@@ -177,6 +180,7 @@ impl Collector {
         self.increment(|metrics| &metrics.task_execution_started, [task_type])
     }
 
+    /// Counts a time at which all threads of a worker were busy.
     #[pyo3(
         signature = (task_type, *_more, **_named),
         text_signature = "($self, task_type)"
@@ -190,6 +194,7 @@ impl Collector {
         self.increment(|metrics| &metrics.task_execution_queue_full, [task_type])
     }
 
+    /// Counts an exception that no handler of a thread caught.
     #[pyo3(
         signature = (exception=None, *_more, **_named),
         text_signature = "($self, exception=None)"
@@ -207,6 +212,7 @@ impl Collector {
         Ok(())
     }
 
+    /// Counts a restart of a worker process.
     #[pyo3(
         signature = (task_type, *_more, **_named),
         text_signature = "($self, task_type)"
@@ -220,6 +226,7 @@ impl Collector {
         self.increment(|metrics| &metrics.worker_restart, [task_type])
     }
 
+    /// Counts a poll that was left out because its worker is paused.
     #[pyo3(
         signature = (task_type, *_more, **_named),
         text_signature = "($self, task_type)"
@@ -233,6 +240,7 @@ impl Collector {
         self.increment(|metrics| &metrics.task_paused, [task_type])
     }
 
+    /// Counts a failed execution by its exception.
     #[pyo3(
         signature = (task_type, exception, *_more, **_named),
         text_signature = "($self, task_type, exception)"
@@ -247,6 +255,7 @@ impl Collector {
         self.count_error(|metrics| &metrics.task_execute_error, task_type, exception)
     }
 
+    /// Counts an acknowledgement that the server refused.
     #[pyo3(
         signature = (task_type, *_more, **_named),
         text_signature = "($self, task_type)"
@@ -260,6 +269,7 @@ impl Collector {
         self.increment(|metrics| &metrics.task_ack_failed, [task_type])
     }
 
+    /// Counts a failed acknowledgement by its exception.
     #[pyo3(
         signature = (task_type, exception, *_more, **_named),
         text_signature = "($self, task_type, exception)"
@@ -274,6 +284,7 @@ impl Collector {
         self.count_error(|metrics| &metrics.task_ack_error, task_type, exception)
     }
 
+    /// Counts a failed update of a task by its exception.
     #[pyo3(
         signature = (task_type, exception, *_more, **_named),
         text_signature = "($self, task_type, exception)"
@@ -288,6 +299,7 @@ impl Collector {
         self.count_error(|metrics| &metrics.task_update_error, task_type, exception)
     }
 
+    /// Counts a use of external payload storage.
     #[pyo3(
         signature = (entity_name, operation, payload_type, *_more, **_named),
         text_signature = "($self, entity_name, operation, payload_type)"
@@ -303,6 +315,7 @@ impl Collector {
         self.increment(|metrics| &metrics.external_payload_used, [entity_name, operation, payload_type])
     }
 
+    /// Counts a workflow that could not be started, by its exception.
     #[pyo3(
         signature = (workflow_type, exception, *_more, **_named),
         text_signature = "($self, workflow_type, exception)"
@@ -335,6 +348,7 @@ impl Collector {
         label::recover_from_exception(slf.py(), result, || ())
     }
 
+    /// Records the duration of a poll in seconds.
     #[pyo3(
         signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
@@ -350,6 +364,7 @@ impl Collector {
         self.observe_task(|metrics| &metrics.task_poll_time, task_type, time_spent, status)
     }
 
+    /// Records the duration of an execution in seconds.
     #[pyo3(
         signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
@@ -365,6 +380,7 @@ impl Collector {
         self.observe_task(|metrics| &metrics.task_execute_time, task_type, time_spent, status)
     }
 
+    /// Records the duration of an update of a task in seconds.
     #[pyo3(
         signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
@@ -380,6 +396,7 @@ impl Collector {
         self.observe_task(|metrics| &metrics.task_update_time, task_type, time_spent, status)
     }
 
+    /// Records the duration of a poll in seconds, as `record_task_poll_time` does.
     #[pyo3(
         signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
@@ -395,6 +412,7 @@ impl Collector {
         self.observe_task(|metrics| &metrics.task_poll_time, task_type, time_spent, status)
     }
 
+    /// Records the duration of an execution in seconds, as `record_task_execute_time` does.
     #[pyo3(
         signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
@@ -410,6 +428,7 @@ impl Collector {
         self.observe_task(|metrics| &metrics.task_execute_time, task_type, time_spent, status)
     }
 
+    /// Records the duration of an update in seconds, as `record_task_update_time` does.
     #[pyo3(
         signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
@@ -425,7 +444,9 @@ impl Collector {
         self.observe_task(|metrics| &metrics.task_update_time, task_type, time_spent, status)
     }
 
-    /// The label is the template where the caller has one, else the path.
+    /// Records the duration of a request to the server in seconds.
+    ///
+    /// The label is the template if the caller has one, otherwise the path.
     #[pyo3(
         signature = (method, uri, status, time_spent, metric_uri=None, *_more, **_named),
         text_signature = "($self, method, uri, status, time_spent, metric_uri=None)"
@@ -455,6 +476,7 @@ impl Collector {
         metrics.api_request_time.with_normalized(labels, normalize_uri, |timer| timer.observe(time_spent))
     }
 
+    /// Records the size of a task's result in bytes.
     #[pyo3(
         signature = (task_type, payload_size, *_more, **_named),
         text_signature = "($self, task_type, payload_size)"
@@ -469,6 +491,8 @@ impl Collector {
         self.observe(|metrics| &metrics.task_result_size, [task_type], payload_size)
     }
 
+    /// Records the size of a workflow's input in bytes.
+    ///
     /// A `version` of None is recorded as absent, which is not the same as empty.
     #[pyo3(
         signature = (workflow_type, version, payload_size, *_more, **_named),
@@ -491,6 +515,7 @@ impl Collector {
         Ok(())
     }
 
+    /// Sets the number of threads of this process that execute a task of this type.
     #[pyo3(
         signature = (task_type, count, *_more, **_named),
         text_signature = "($self, task_type, count)"
@@ -513,14 +538,17 @@ impl Collector {
         events::note_class_change();
     }
 
+    /// Records the event of a poll that has ended.
     fn on_poll_completed(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
         events::handle(slf, event, EventKind::PollCompleted, intern!(slf.py(), "on_poll_completed"))
     }
 
+    /// Records the event of a failed poll.
     fn on_poll_failure(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
         events::handle(slf, event, EventKind::PollFailure, intern!(slf.py(), "on_poll_failure"))
     }
 
+    /// Records the event of a started execution.
     fn on_task_execution_started(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
         events::handle(
             slf,
@@ -530,6 +558,7 @@ impl Collector {
         )
     }
 
+    /// Records the event of an execution that has ended.
     fn on_task_execution_completed(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
         events::handle(
             slf,
@@ -539,6 +568,7 @@ impl Collector {
         )
     }
 
+    /// Records the event of a failed execution.
     fn on_task_execution_failure(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
         events::handle(
             slf,

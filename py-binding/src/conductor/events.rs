@@ -165,23 +165,25 @@ impl EventHandlers {
         let py = collector.py();
         // Read before the classes, so that a later change leads to another decision.
         let changes = CHANGES.load(Relaxed);
-        let found = SdkHandlers::find(collector).and_then(|found| Ok((found.class_attributes(py)?, found)));
+        let current =
+            SdkHandlers::find(collector).and_then(|current| Ok((current.class_attributes(py)?, current)));
         let mut natives = 0;
-        if let Some((class_attributes, found)) = label::recover_from_exception(py, found.map(Some), || None)?
+        if let Some((class_attributes, current)) =
+            label::recover_from_exception(py, current.map(Some), || None)?
         {
-            let known = self.sdk.get().unwrap_or(&found);
-            let is_same = known.attributes.is(&found.attributes);
-            for (index, handlers) in known.handlers.iter().zip(&found.handlers).enumerate() {
-                if let (Some(known), Some(found)) = handlers
+            let accepted = self.sdk.get().unwrap_or(&current);
+            let is_same = accepted.attributes.is(&current.attributes);
+            for (index, handlers) in accepted.handlers.iter().zip(&current.handlers).enumerate() {
+                if let (Some(accepted), Some(current)) = handlers
                     && is_same
-                    && !found.calls_override_of_class
-                    && known.function.is(&found.function)
+                    && !current.calls_override_of_class
+                    && accepted.function.is(&current.function)
                 {
                     natives |= 1 << index;
                 }
             }
             self.class_attributes.store(class_attributes, Relaxed);
-            let _ = self.sdk.set(found);
+            let _ = self.sdk.set(current);
         }
         self.natives.store(natives, Relaxed);
         self.changes.store(changes, Relaxed);
@@ -203,11 +205,11 @@ impl SdkHandlers {
     fn find(collector: &Bound<'_, Collector>) -> PyResult<SdkHandlers> {
         type Found<'py> = (Vec<Py<PyAny>>, Py<PyAny>, Bound<'py, PyDict>);
         let py = collector.py();
-        let found = collector.call_method0(intern!(py, "_native_handlers"))?;
-        let (namespaces, class, found): Found<'_> = found.extract()?;
+        let answer = collector.call_method0(intern!(py, "_native_handlers"))?;
+        let (namespaces, class, by_name): Found<'_> = answer.extract()?;
         let mut handlers: [Option<SdkHandler>; HANDLERS.len()] = Default::default();
         for (handler, name) in handlers.iter_mut().zip(HANDLERS) {
-            if let Some(parts) = found.get_item(name)? {
+            if let Some(parts) = by_name.get_item(name)? {
                 let (function, methods, counts_workers, calls_override_of_class) = parts.extract()?;
                 *handler = Some(SdkHandler { function, methods, counts_workers, calls_override_of_class });
             }

@@ -58,7 +58,8 @@ pub(crate) fn multiprocess_files(
 ) -> PyResult<Vec<(String, Bound<'_, PyBytes>)>> {
     let files = py.detach(|| ictus::multiprocess_files(&directory).map(Iterator::collect::<Vec<_>>));
     log::flush(py)?;
-    Ok(files?.into_iter().map(|file| (file.name, PyBytes::new(py, &file.bytes))).collect())
+    let files = files.map_err(|cause| convert::error(&cause))?;
+    Ok(files.into_iter().map(|file| (file.name, PyBytes::new(py, &file.bytes))).collect())
 }
 
 /// Moves the data of ended processes into the directory's totals, and removes their segments.

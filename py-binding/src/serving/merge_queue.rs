@@ -176,12 +176,14 @@ fn last_families(last: &Mutex<Families>) -> Families {
     last.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn metric_family((name, help, kind, samples): &ClientFamily) -> Result<ShownFamily, &'static str> {
+fn metric_family((name, help, kind, samples): &ClientFamily) -> Result<ShownFamily, String> {
     let types = [ShownType::Counter, ShownType::Gauge, ShownType::Summary, ShownType::Histogram];
     let shown_type = types.into_iter().find(|shown_type| shown_type.as_str() == kind);
     let samples = samples.iter().map(|(name, labels, value)| {
         let labels = labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         (name.clone(), labels, *value)
     });
-    ShownFamily::foreign(name, help, shown_type.ok_or("its type is not supported")?, samples)
+    let shown_type =
+        shown_type.ok_or("its type is not supported; use a counter, gauge, summary or histogram")?;
+    ShownFamily::external(name, help, shown_type, samples).map_err(|error| error.to_string())
 }

@@ -126,11 +126,11 @@ def test_functions_keep_their_names_results_and_recursion() -> None:
 
     @registry.timer("work_seconds").time()
     def factorial(number: int) -> int:
-        """Says so."""
+        """Is documented."""
         return 1 if number == 0 else number * factorial(number - 1)
 
     assert factorial(10) == 3_628_800
-    assert (factorial.__name__, factorial.__doc__) == ("factorial", "Says so.")
+    assert (factorial.__name__, factorial.__doc__) == ("factorial", "Is documented.")
     assert timing(registry).count == 11
 
 
@@ -191,9 +191,9 @@ def test_generators_are_measured_until_they_are_exhausted() -> None:
 
     running: Any = numbers()
     assert (next(running), running.send(7)) == (1, 7)
-    before = registry.snapshot().timing("work_seconds")
-    assert before is not None
-    assert before.count == 0
+    initial = registry.snapshot().timing("work_seconds")
+    assert initial is not None
+    assert initial.count == 0
     assert list(running) == []
     assert asyncio.run(collected()) == [1, 2]
     assert timing(registry).count == 2
@@ -524,12 +524,12 @@ def test_callable_objects_keep_their_type(decorated: Any) -> None:
     @decorated
     @functools.lru_cache
     def square(number: int) -> int:
-        """Says so."""
+        """Is documented."""
         return number * number
 
     assert [square(3), square(3)] == [9, 9]
     assert square.cache_info().hits == 1
-    assert (square.__name__, square.__doc__) == ("square", "Says so.")
+    assert (square.__name__, square.__doc__) == ("square", "Is documented.")
     filled = decorated(functools.partial(divmod, 17))
     assert (filled(5), filled.func(9, 4), filled.args) == ((3, 2), (2, 1), (17,))
     mocked = mock.AsyncMock(return_value=5)

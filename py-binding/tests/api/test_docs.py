@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -50,10 +51,13 @@ ELSEWHERE = {
 """Blocks that another test runs; that test names the page."""
 HERE = {
     ("command.md", "sh"),
+    ("fleet/runbook.md", "promql"),
+    ("fleet/runbook.md", "sh"),
     ("metrics.md", "sh"),
     ("migration.md", "sh"),
     ("start/conductor.md", "sh"),
     ("start/conductor.md", "python"),
+    ("start/conductor.md", "text"),
     ("start/operators.md", "sh"),
     ("tls.md", "sh"),
     ("troubleshooting.md", "sh"),
@@ -104,7 +108,9 @@ def shop(directory: str) -> ictus.Registry:
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize("page", ["command.md", "start/operators.md", "troubleshooting.md"])
+@pytest.mark.parametrize(
+    "page", ["command.md", "fleet/runbook.md", "start/operators.md", "troubleshooting.md"]
+)
 def test_commands_of_the_pages_work(page: str, directory: str, tmp_path: Path) -> None:
     """Runs each line, with paths and addresses of the test in place of those of a machine."""
     places = {
@@ -121,7 +127,7 @@ def test_commands_of_the_pages_work(page: str, directory: str, tmp_path: Path) -
     for written in commands(page):
         if written.startswith(("ictus run ", "install ")):
             continue  # Run for metrics.md below, or needs a group of users that tests do not have.
-        command = re.sub("|".join(map(re.escape, places)), lambda place: places[place[0]], written)
+        command = re.sub("|".join(map(re.escape, places)), lambda match: places[match[0]], written)
         keeps_running = command.startswith(("ictus serve", "ictus write"))
         shell = subprocess.Popen(
             ["bash", "-o", "pipefail", "-c", f"exec {command}" if keeps_running else command],
@@ -143,6 +149,27 @@ def test_commands_of_the_pages_work(page: str, directory: str, tmp_path: Path) -
             assert shell.returncode == expected, (command, output)
         ran += 1
     assert ran >= 1
+
+
+def test_every_alert_leads_to_its_section_of_the_runbook(tmp_path: Path) -> None:
+    alerts = (DOCS / "fleet" / "rules" / "alerts.yml").read_text(encoding="utf-8")
+    page = (DOCS / "fleet" / "runbook.md").read_text(encoding="utf-8")
+    named = re.findall(r"- alert: (\w+)", alerts)
+    assert named
+    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == named
+    repository = "https://github.com/conductor-oss/ictus/blob/main/docs/fleet/runbook.md"
+    assert re.findall(r"runbook_url: (\S+)", alerts) == [f"{repository}#{name.lower()}" for name in named]
+    # Prometheus accepts each query, and each metric of a query is one of the catalog or of the rules.
+    metrics = (DOCS / "metrics.md").read_text(encoding="utf-8") + alerts
+    queries = [query.strip() for query in blocks("fleet/runbook.md", "promql")]
+    for query in queries:
+        for name in re.findall(r"\b[a-z]\w*(?=\{)", query):
+            assert name in metrics, query
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed")
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "runbook", "rules": rules}]}))
+    subprocess.run(["promtool", "check", "rules", "rules.yml"], cwd=tmp_path, capture_output=True, check=True)
 
 
 def test_tls_works_as_documented(directory: str, tmp_path: Path, shop: ictus.Registry) -> None:
@@ -212,6 +239,14 @@ def test_worker_starts_as_documented(server: Stub, tmp_path: Path) -> None:
         assert 'taskType="charge_card"' in line
         assert float(line.split()[-1]) >= 1
         assert eventually(lambda: get(port, "/")[2], lambda body: body == b"OK")
+        # The page shows the head of the table, and rows that a worker of one task type has.
+        [table] = blocks("start/conductor.md", "text")
+        assert table.splitlines()[0].split() == output.splitlines()[-1].split()
+        rows = {tuple(row.split()[:3]) for row in table.splitlines()[1:]}
+        while rows:
+            line = shell.stdout.readline()
+            assert line.strip(), rows
+            rows.discard(tuple(line.split()[:3]))
     finally:
         late.cancel()
         os.killpg(shell.pid, signal.SIGKILL)
@@ -288,16 +323,16 @@ def test_unsafe_code_is_listed_on_its_page() -> None:
             name = "ffi-c/src/timer.rs" if name.startswith("ffi-c/") else name
             counted[name] = counted.get(name, 0) + blocks
     assert described == counted
-    known = all_tests()
+    tests = all_tests()
     for _, _, evidence in rows:
         for name in re.findall(r"`([\w/.]+)`", evidence):
-            assert exists(name, known), name
+            assert exists(name, tests), name
 
 
 def test_sentences_of_the_page_on_security_are_tested() -> None:
     page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     _, model = page.split("## Threat model\n")
-    known = all_tests()
+    tests = all_tests()
     rows = 0
     for paragraph in model.strip().split("\n\n"):
         if paragraph.startswith("#"):
@@ -310,7 +345,7 @@ def test_sentences_of_the_page_on_security_are_tested() -> None:
             named = re.findall(r"`([\w/.]+)`", row.rstrip("| ").rpartition("|")[2])
             assert named, row
             for name in named:
-                assert exists(name, known), name
+                assert exists(name, tests), name
             rows += 1
     assert rows >= 35
 
@@ -333,9 +368,9 @@ def test_rows_of_the_page_on_reliability_are_tested() -> None:
     page = (DOCS / "reliability.md").read_text(encoding="utf-8").split("\n## ")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
     assert len(rows) >= 10
-    known = all_tests()
+    tests = all_tests()
     for row in rows:
         named = re.findall(r"`([\w/.]+)`", row.split("|")[2])
         assert named or "the models" in row.split("|")[2], row
         for name in named:
-            assert exists(name, known), name
+            assert exists(name, tests), name

@@ -18,6 +18,7 @@ from unittest import mock
 import pytest
 
 import ictus
+from harness import TESTS
 
 STUB = Path(ictus.__file__).with_name("_core.pyi")
 PUBLIC = set(ictus.__all__) - {"__version__", "make_asgi_app", "make_wsgi_app", "start_http_server"}
@@ -54,6 +55,23 @@ def test_help_at_run_time_equals_that_of_the_stub() -> None:
         if isinstance(public := getattr(ictus, name), type):
             members = {f"{name}.{member}" for member in vars(public) if not member.startswith("_")}
             assert members <= set(docs)
+
+
+def test_methods_of_collectors_are_described_in_the_stub_and_in_the_module() -> None:
+    [collector] = [
+        node
+        for node in ast.parse(STUB.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == "Collector"
+    ]
+    source = (TESTS.parent / "src" / "conductor" / "collector.rs").read_text(encoding="utf-8")
+    methods = [node for node in collector.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
+    assert len(methods) > 25
+    for method in methods:
+        described = " ".join((ast.get_docstring(method) or "").split()).replace("``", "`")
+        assert re.match(r"[A-Z][a-z]+s .*\.$", described), method.name
+        previous = source[: source.index(f" fn {method.name}")].splitlines()
+        comment = [line.strip()[3:] for line in previous[-14:] if line.strip().startswith("///")]
+        assert " ".join(" ".join(comment).split()).endswith(described), (method.name, comment)
 
 
 def test_completion_finds_the_public_names_before_their_first_use() -> None:

@@ -47,7 +47,7 @@ OPTIONS = [
     "--window-size=1280,900",
 ]
 NOTHING = "\N{EN DASH}"
-ROWS = "#room [role=row]:not([hidden])"
+ROWS = "#content [role=row]:not([hidden])"
 
 
 class Page:
@@ -169,9 +169,9 @@ def test_page_refreshes_by_itself(page: Page, registry: ictus.Registry) -> None:
     page.open()
     assert "4 series of 1 live and 0 dead workers" in page.text("state")
     mails = registry.counter("mails", "Mails sent.")
-    before = page.snapshots()
+    previous = page.snapshots()
     mails.inc(3)
-    page.wait(lambda: page.snapshots() > before + 1)
+    page.wait(lambda: page.snapshots() > previous + 1)
     [row] = [row for row in page.rows() if row[0] == "mails_total"]
     assert row[2] == "10"
     assert row[3] != NOTHING
@@ -215,17 +215,34 @@ def test_searches_find_the_series_of_the_shared_cases(page: Page) -> None:
             store.add({ health: {}, ...snapshot }, 0);
             const all = [...store.series.values()];
             done(searches.map((search) => {
-                const { found, error } = store.find(search);
-                return [found.map((series) => ids[all.indexOf(series)]), error !== null];
+                const { matches, error } = store.find(search);
+                return [matches.map((series) => ids[all.indexOf(series)]), error !== null];
             }));
         }).catch((error) => done(String(error)));
     """
     cases = CASES["cases"]
     searches = [case["search"] for case in cases]
-    found = page.browser.execute_async_script(script, CASES["snapshot"], CASES["series"], searches)
-    assert dict(zip(searches, found, strict=True)) == {
-        case["search"]: [case["found"], case.get("has_error", False)] for case in cases
+    matches = page.browser.execute_async_script(script, CASES["snapshot"], CASES["series"], searches)
+    assert dict(zip(searches, matches, strict=True)) == {
+        case["search"]: [case["matches"], case.get("has_error", False)] for case in cases
     }
+
+
+NUMBERS = json.loads((TESTS.parents[1] / "exporter/tests/number_cases.json").read_text(encoding="utf-8"))
+
+
+def test_numbers_are_written_as_in_the_shared_cases(page: Page) -> None:
+    """A test of the exporter reads the same cases, for `ictus top` and tables."""
+    page.open()
+    script = """
+        const [cases, done] = arguments;
+        import("/page/format.js").then(({ quantity, rate, short }) => {
+            const write = { rate, none: short };
+            done(cases.map(({ value, unit }) => (write[unit] ?? quantity)(value, unit).replaceAll(",", "")));
+        }).catch((error) => done(String(error)));
+    """
+    written = page.browser.execute_async_script(script, NUMBERS)
+    assert written == [case["text"] for case in NUMBERS]
 
 
 SEARCHES = {
@@ -331,7 +348,7 @@ def test_groups_are_opened_and_closed_by_keyboard(page: Page) -> None:
     page.open("?group=job")
     grid = page.browser.find_element(By.ID, "table")
     assert grid.get_attribute("role") == "treegrid"
-    page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
+    page.browser.execute_script("document.querySelector('#content [tabindex=\"0\"]').focus()")
 
     def focused() -> tuple[str, str | None, str | None]:
         row = page.browser.switch_to.active_element
@@ -400,6 +417,10 @@ def test_a_series_takes_the_whole_screen_of_a_phone(page: Page) -> None:
 def test_a_search_without_a_match_has_a_way_back(page: Page) -> None:
     page.open("?" + urlencode({"q": "task_poll_total"}))
     assert "No series matches task_poll_total" in page.text("none")
+    page.browser.execute_script("document.querySelector('#none button').focus()")
+    seen = page.snapshots()
+    page.wait(lambda: page.snapshots() > seen + 1)
+    assert page.browser.switch_to.active_element.text == "Show all series"
     page.browser.find_element(By.CSS_SELECTOR, "#none button").click()
     page.wait(lambda: len(page.rows()) == 4)
     page.open("?" + urlencode({"q": 'job_seconds{job=~"("}'}))
@@ -485,10 +506,10 @@ SCREENS = {
     "series": "#user/job_seconds?job=export&status=SUCCESS",
     "groups": "?group=status",
 }
-CLIPPED = """return [...document.querySelectorAll("#room [role=gridcell], dt, dd, h2, p, button")]
+CLIPPED = """return [...document.querySelectorAll("#content [role=gridcell], dt, dd, h2, p, button")]
     .filter((one) => one.offsetParent && one.scrollWidth > one.clientWidth && one.clientWidth > 0)
     .map((one) => `${one.textContent}: ${one.scrollWidth} in ${one.clientWidth}`)"""
-OVERLAPPING = """const rows = [...document.querySelectorAll("#room [role=row]:not([hidden])")];
+OVERLAPPING = """const rows = [...document.querySelectorAll("#content [role=row]:not([hidden])")];
     const places = rows.flatMap((row) => [...row.children].filter((cell) => !cell.hidden)
         .map((cell) => [cell.textContent, cell.getBoundingClientRect()]));
     return places.filter(([, one], at) => places.some(([, other], index) => index > at
@@ -522,7 +543,7 @@ def test_no_text_is_cut_at_any_size(page: Page, registry: ictus.Registry, scheme
                 )
                 labels = page.browser.execute_script(script)
                 assert len(labels) == len(set(labels)) == 5, labels
-                shown = page.browser.execute_script("return document.getElementById('room').innerText")
+                shown = page.browser.execute_script("return document.getElementById('content').innerText")
                 assert "3 d 20 h" in shown, case
             page.shoot(f"{name}-{width}-{scheme}")
     page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -531,7 +552,7 @@ def test_no_text_is_cut_at_any_size(page: Page, registry: ictus.Registry, scheme
 
 def test_page_is_usable_by_keyboard(page: Page) -> None:
     page.open()
-    page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
+    page.browser.execute_script("document.querySelector('#content [tabindex=\"0\"]').focus()")
     page.press(Keys.ARROW_DOWN)
     page.press(Keys.ARROW_DOWN)
     page.press(Keys.ENTER)
@@ -575,6 +596,38 @@ def test_page_can_be_paused(page: Page) -> None:
     page.wait(lambda: page.snapshots() > seen + 1)
 
 
+def test_a_paused_page_takes_another_theme(page: Page) -> None:
+    page.colours("light")
+    page.open("#user/job_seconds?job=export&status=SUCCESS")
+    marker = "document.querySelector('#detail .u-series:nth-child(8) .u-marker')"
+    marker = f"return getComputedStyle({marker}).borderColor"
+    page.wait(lambda: "p99.9" in page.text("detail"))
+    light = page.browser.execute_script(marker)
+    page.press("p")
+    page.wait(lambda: page.browser.find_element(By.ID, "pause").get_attribute("aria-pressed") == "true")
+    page.colours("dark")
+    page.wait(lambda: page.browser.execute_script(marker) != light)
+    # The series keeps its values and the window.
+    charts = page.browser.find_elements(By.CSS_SELECTOR, "#detail [role=img]")
+    page.wait(lambda: "100 observations" in str(charts[2].get_attribute("aria-label")))
+    page.colours("")
+
+
+def test_an_interruption_is_a_gap(page: Page) -> None:
+    page.open()
+    script = """
+        const [snapshot, done] = arguments;
+        import("/page/store.js").then(({ Store }) => {
+            const store = new Store();
+            for (const time of [0, 2000, 4000, 60000, 62000]) store.add({ health: {}, ...snapshot }, time);
+            const [first] = store.series.values();
+            done(store.order(15).map((at) => [store.times[at], Number.isFinite(first.counts[at])]));
+        }).catch((error) => done(String(error)));
+    """
+    points = page.browser.execute_async_script(script, CASES["snapshot"])
+    assert points == [[0, True], [2000, True], [4000, True], [6000, False], [60000, True], [62000, True]]
+
+
 def test_labels_are_shown_as_text(page: Page, registry: ictus.Registry) -> None:
     hostile = "<img src=x onerror='document.title=1'>\"&?#/ ü"
     registry.timer("job_seconds", "", ["job", "status"]).labels(hostile, "SUCCESS").observe(99)
@@ -588,6 +641,64 @@ def test_labels_are_shown_as_text(page: Page, registry: ictus.Registry) -> None:
     assert page.browser.title.startswith("Ictus")
 
 
+def test_invisible_labels_are_written_out(page: Page, registry: ictus.Registry) -> None:
+    jobs = registry.timer("job_seconds", "", ["job", "status"])
+    values = {
+        "": '""',
+        "  ": '"  "',
+        "a\nb\x1b": "a\\nb\\u{1b}",
+        "\u202eevil\u200b": "\\u{202e}evil\\u{200b}",
+    }
+    for value in values:
+        jobs.labels(value, "SUCCESS").observe(99)
+    # Without space for their names, only values are shown.
+    jobs.labels("long " * 50, "SUCCESS").observe(99)
+    page.open("?q=SUCCESS")
+    script = f"return [...document.querySelectorAll('{ROWS} > .labels')].map((one) => one.textContent)"
+    shown = page.wait(lambda: page.browser.execute_script(script))
+    assert {f"{value} SUCCESS" for value in values.values()} < set(shown), shown
+    page.open("#user/job_seconds?" + urlencode({"job": "\u202eevil\u200b", "status": "SUCCESS"}))
+    page.wait(lambda: 'job_seconds{job="\\u{202e}evil\\u{200b}",status="SUCCESS"}' in page.text("detail"))
+
+
+def test_the_numbers_of_a_series_with_long_labels_are_in_sight(page: Page, registry: ictus.Registry) -> None:
+    registry.timer("job_seconds", "", ["job", "status"]).labels("x" * 1000, "SUCCESS").observe(1)
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.open("#user/job_seconds?" + urlencode({"job": "x" * 1000, "status": "SUCCESS"}))
+    page.wait(lambda: "p99.9" in page.text("detail"))
+    script = "return document.querySelector('#detail .numbers').getBoundingClientRect().bottom"
+    assert page.browser.execute_script(script) < 844
+    # The rest is reached by keyboard, too.
+    heading = page.browser.find_element(By.CSS_SELECTOR, "#detail h2")
+    assert heading.get_attribute("tabindex") == "0"
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_distribution_fills_its_chart(page: Page) -> None:
+    page.open()
+    script = """
+        const [values, done] = arguments;
+        Promise.all([import("/page/plot.js"), import("/page/distribution.js")]).then(([plot, { ranges }]) => {
+            const drawn = values.map((window) => {
+                const all = ranges(window);
+                const figures = document.createElement("div");
+                document.body.append(figures);
+                const options = { ranges: () => all, rangeText: String };
+                const chart = new plot.Plot(figures, "", ["n"], String, options);
+                chart.set([all.map((_, at) => at), all.map(({ count }) => count)], "");
+                return new Promise((settled) => setTimeout(() => {
+                    const { min, max } = chart.plot.scales.x;
+                    settled([all.length, min, max, chart.plot.axes[0]._values.some(Boolean)]);
+                }, 100));
+            });
+            return Promise.all(drawn).then(done);
+        }).catch((error) => done(String(error)));
+    """
+    drawn = page.browser.execute_async_script(script, [[0, 0], [1.5] * 500, [0, 1.5], [0.1, 5]])
+    assert drawn == [[1, -0.5, 0.5, True], [1, -0.5, 0.5, True], [2, -0.5, 1.5, True], [40, -0.5, 39.5, True]]
+
+
 def test_thousands_of_series_are_shown_in_part(page: Page, registry: ictus.Registry) -> None:
     many = registry.timer("many_seconds", "", ["number"])
     for number in range(5000):
@@ -597,7 +708,7 @@ def test_thousands_of_series_are_shown_in_part(page: Page, registry: ictus.Regis
     elements = "return document.querySelectorAll('*').length"
     assert page.browser.execute_script(elements) < 800
     assert page.rows()[0][1] == "number=4999"
-    page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
+    page.browser.execute_script("document.querySelector('#content [tabindex=\"0\"]').focus()")
     page.press(Keys.END)
     page.wait(lambda: page.rows()[-1][0] == "mails_total")
     assert page.browser.execute_script(elements) < 800

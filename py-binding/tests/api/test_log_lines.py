@@ -15,8 +15,8 @@ CALLS = re.compile(
     # Lines of the level debug are for developers.
     r"\blog::(?:error|warn|info)!\(|\blog_once::once\(|\.log_once\(|\berrors\.recovered\(|\b_log_once\.warning\("
     # Texts that are logged by another function.
-    r"|\bself\.degrade\(\|\| \{|\bpub\(crate\) fn (?:left_out|conflict)\(\w+: &[^{]*\{"
-    r"|\bfn cannot_make\([^{]*\{"
+    r"|\brecovery_thread\.start\(\|\| \{|\bpub\(crate\) fn (?:left_out|conflict)\(\w+: &[^{]*\{"
+    r"|\bfn (?:cannot_make|removed)\([^{]*-> String \{"
 )
 LITERAL = re.compile(r'"((?:[^"\\]|\\.|\\\n)*)"')
 

@@ -150,12 +150,12 @@ def test_names_that_prometheus_refuses_are_refused(name: str) -> None:
 def test_removed_series_are_absent_and_restart_at_zero(directory: str) -> None:
     registry = ictus.Registry(directory)
     jobs = registry.counter("jobs", "", ["tenant"])
-    held = jobs.labels("acme")
-    held.inc(7)
+    handle = jobs.labels("acme")
+    handle.inc(7)
     assert jobs.remove("acme") is True
     assert jobs.remove("acme") is False
     assert registry.snapshot().value("jobs", tenant="acme") is None
-    held.inc()
+    handle.inc()
     jobs.labels("acme").inc()
     snapshot = registry.snapshot()
     assert snapshot.value("jobs", tenant="acme") == 1
@@ -247,9 +247,9 @@ def test_unreferenced_registry_is_freed() -> None:
                 getattr(child, "inc" if family.name == "c" else "observe")(1)
 
     come_and_go()
-    before = memory()
+    previous = memory()
     come_and_go()
-    assert memory() - before < 500 * 4
+    assert memory() - previous < 500 * 4
 
 
 def test_a_child_outlives_its_family() -> None:

@@ -120,7 +120,7 @@ def test_refusal_by_a_collector_is_reported(directory: str) -> None:
     assert "4 points were refused: too old" in ran.stderr
     ran = push(directory, "--otlp", endpoint, "--job", "workers")
     assert ran.returncode == 1
-    assert "is it running?" in ran.stderr
+    assert "start the server" in ran.stderr
 
 
 @pytest.mark.parametrize("given", ["grpc://x", "localhost:4318"])

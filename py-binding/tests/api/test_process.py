@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.process_collector import ProcessCollector
 
 import ictus
+from harness import eventually
 from ictus import process
 
 
@@ -60,9 +61,9 @@ def test_process_metrics_equal_those_of_prometheus_client(directory: str) -> Non
     finally:
         gc.enable()
         watched.close()
-    before = value(registry, "python_gc_collections", generation=2)
+    previous = value(registry, "python_gc_collections", generation=2)
     gc.collect()
-    assert value(registry, "python_gc_collections", generation=2) == before
+    assert value(registry, "python_gc_collections", generation=2) == previous
 
 
 def test_forked_child_has_its_own_process_metrics(directory: str) -> None:
@@ -101,24 +102,28 @@ def test_watch_continues_after_a_lack_of_descriptors(
             raise OSError(errno.EMFILE, "Too many open files", str(path))
         return read_text(path, *arguments, **keywords)
 
+    def logged() -> int:
+        return sum("Too many open files" in line for line in caplog.messages)
+
+    def await_lines(number: int) -> None:
+        assert eventually(logged, lambda lines: lines >= number) == number
+
     monkeypatch.setattr(Path, "read_text", read)
     fails.set()
     watched = process.watch(registry, interval=0.01)
     try:
         pid = os.getpid()
         assert registry.snapshot().value("process_threads", pid=pid) is None
-        time.sleep(0.1)
+        await_lines(1)
         fails.clear()
-        deadline = time.monotonic() + 10
-        while not registry.snapshot().value("process_threads", pid=pid):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        assert eventually(lambda: registry.snapshot().value("process_threads", pid=pid), bool)
         fails.set()
+        await_lines(2)
+        # Further failures of the same period.
         time.sleep(0.1)
         fails.clear()
         assert watched._thread.is_alive()
     finally:
         watched.close()
-    lines = [line for line in caplog.messages if "Too many open files" in line]
     # One line for each period of failure, not for each attempt.
-    assert len(lines) == 2
+    assert logged() == 2

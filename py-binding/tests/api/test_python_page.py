@@ -134,6 +134,23 @@ def test_reference_of_the_page_exists(directory: str) -> None:
     assert reading["snapshot"].timing("job_seconds", outcome="awaited").count == 1
 
 
+def test_programs_of_the_page_print_its_numbers(directory: str, tmp_path: Path) -> None:
+    printed = []
+    for program in (METRICS, READING):
+        (tmp_path / "program.py").write_text(
+            program.replace("/tmp/shop-metrics", directory), encoding="utf-8"
+        )
+        command = [sys.executable, "program.py"]
+        printed.append(
+            subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        )
+    recorded, read = printed
+    timing, others = read.splitlines()
+    assert (recorded, timing.split()[0], others) == ("", "9", "0.0 0")
+    assert "prints the count 9" in PAGE
+    assert "`0.0 0`" in PAGE
+
+
 def test_names_of_the_page_exist() -> None:
     import ictus.otel  # noqa: PLC0415
     import ictus.process  # noqa: PLC0415

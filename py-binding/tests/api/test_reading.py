@@ -70,9 +70,9 @@ def test_forked_child_records_concurrently_with_its_parent(directory: str) -> No
 def test_window_is_an_array_without_a_copy() -> None:
     registry = ictus.Registry()
     work = registry.timer("work_seconds")
-    before = registry.snapshot().timing("work_seconds")
-    assert before is not None
-    assert before.count == 0
+    timing = registry.snapshot().timing("work_seconds")
+    assert timing is not None
+    assert timing.count == 0
     numbers = random.Random(1)
     values = [numbers.lognormvariate(-3, 1) for _ in range(2500)]
     for value in values:

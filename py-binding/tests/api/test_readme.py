@@ -69,11 +69,11 @@ class Machine:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        place = home / "venv"
-        venv.create(place, with_pip=True, symlinks=True)
+        environment = home / "venv"
+        venv.create(environment, with_pip=True, symlinks=True)
         self.variables = {
             "HOME": str(home),
-            "PATH": f"{place / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{environment / 'bin'}:/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "PIP_NO_INDEX": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -84,7 +84,7 @@ class Machine:
         for path in Path(site.getsitepackages()[0]).iterdir():
             if not path.name.lower().startswith("ictus") and path.suffix != ".pth":
                 (downloaded / path.name).symlink_to(path)
-        self.packages = next(place.glob("lib/python*/site-packages"))
+        self.packages = next(environment.glob("lib/python*/site-packages"))
         (self.packages / "downloaded.pth").write_text(f"{downloaded}\n", encoding="utf-8")
 
     def run(self, *command: str) -> str:

@@ -22,7 +22,7 @@ CONSTANTS = {
 }
 """Rows whose names differ from their constants in ictus.h."""
 SUFFIX = re.compile(r"(_total|_seconds)$")
-RECORDED = {"recorded", "with the patch", "your code"}
+RECORDED = {"recorded", "from 6.0", "with the patch", "your code"}
 
 
 def section(page: str, title: str) -> str:
@@ -71,7 +71,15 @@ def recorded() -> dict[str, set[str]]:
             for name in re.findall(r"'(\w+)'", sources("javascript/src/conductor.js"))
             if name.lower() in words
         },
-        "Java": set(re.findall(r"Metric\.(\w+)", sources("java/src/main/java/io/ictus/conductor/*.java")))
+        "Java": set(
+            re.findall(
+                r"Metric\.(\w+)",
+                sources(
+                    "java/src/main/java/io/ictus/conductor/*.java",
+                    "java/src/main/java21/io/ictus/conductor/*.java",
+                ),
+            )
+        )
         & set(constants()),
         "Ruby": {constants()[int(numbers.get(entry, entry))] for entry in entries},
     }
@@ -103,3 +111,17 @@ def test_cells_are_what_the_adapters_record() -> None:
 def test_each_number_of_the_header_has_a_row() -> None:
     without_row = {name for name in constants() if name.endswith("_MESSAGE")}
     assert {constant(names) for names, _ in rows()} == set(constants()) - without_row
+
+
+def test_numbers_of_csharp_are_those_of_the_header() -> None:
+    listener = sources("csharp/src/ConductorListener.cs")
+    numbers = dict(re.findall(r"(\w+) = (\d+)", section_of_enum(listener)))
+    names = {name.lower().replace("_", ""): str(number) for number, name in enumerate(constants())}
+    assert numbers == {name: names[name.lower()] for name in numbers}
+    without_entry = {"workerrestart"} | {name for name in names if name.endswith("message")}
+    assert {name.lower() for name in numbers} == set(names) - without_entry
+    assert set(re.findall(r"Kind\.\w+, Metric\.(\w+)", listener)) == set(numbers)
+
+
+def section_of_enum(source: str) -> str:
+    return source.split("enum Metric", 1)[1].split("}", 1)[0]

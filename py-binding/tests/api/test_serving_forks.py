@@ -35,6 +35,12 @@ def becomes_free(port, seconds=10):
         time.sleep(0.01)
     return is_free(port)
 
+def eventually(holds, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
 def ended(pid, seconds=10):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -220,7 +226,11 @@ def test_sockets_that_the_host_has_closed_are_not_used_by_their_numbers(director
 def test_server_whose_descriptors_the_host_has_closed_ends_with_a_log_line(directory: str) -> None:
     program = """
     import logging
-    logging.basicConfig(stream=sys.stdout)
+    lines = []
+    class Handler(logging.Handler):
+        def emit(self, record):
+            lines.append(record.getMessage())
+    logging.getLogger().addHandler(Handler())
     for turn in range(5):
         server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
         scrape(server.port)
@@ -230,10 +240,10 @@ def test_server_whose_descriptors_the_host_has_closed_ends_with_a_log_line(direc
         files = [os.open("/tmp", os.O_TMPFILE | os.O_RDWR) for _ in range(100)]
         for file in files:
             os.write(file, b"host")
-        time.sleep(3)
-        before = time.monotonic()
+        eventually(lambda: len(lines) > turn)
+        start = time.monotonic()
         server.close()
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - start < 2
         port = server.port
         del server
         gc.collect()
@@ -241,6 +251,7 @@ def test_server_whose_descriptors_the_host_has_closed_ends_with_a_log_line(direc
             assert os.pread(file, 100, 0) == b"host"
         registry.render()
         assert is_free(port)
+    print(*lines, sep="\\n")
     """
     output = run(program, directory)
     assert output.count("has ended: the program closed its descriptors") == 5, output
@@ -253,16 +264,15 @@ def test_provider_writes_nothing_to_descriptors_that_the_host_took(directory: st
     open("counter_1.db", "wb").close()
     provider = _core.Provider.file(directory, directory + "/out.prom", 0.1)
     threading.Thread(target=_provider_loop.run, args=(provider,), daemon=True).start()
-    time.sleep(0.5)
+    eventually(lambda: os.path.exists("out.prom"))
     os.closerange(3, 256)
     files = [os.open("/tmp", os.O_TMPFILE | os.O_RDWR) for _ in range(100)]
-    before = time.process_time()
+    start = time.process_time()
     time.sleep(2)
     # It neither polls a file of the host without end, nor writes there, nor stops.
-    assert time.process_time() - before < 1
+    assert time.process_time() - start < 1
     os.remove("out.prom")
-    time.sleep(1)
-    assert os.path.exists("out.prom")
+    eventually(lambda: os.path.exists("out.prom"))
     for file in files:
         assert os.fstat(file).st_size == 0
     os._exit(0)

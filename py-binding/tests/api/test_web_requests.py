@@ -190,28 +190,28 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("place", ["first", "last", "around", "in_router"])
+@pytest.mark.parametrize("position", ["first", "last", "around", "in_router"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_routes_of_starlette_are_templates(registry: ictus.Registry, tmp_path: Path, place: str) -> None:
+def test_routes_of_starlette_are_templates(registry: ictus.Registry, tmp_path: Path, position: str) -> None:
     (tmp_path / "file").write_text("file", encoding="utf-8")
     app: Any = shop(tmp_path)
 
     async def unchanged(request: Any, call_next: Any) -> Any:
         return await call_next(request)
 
-    if place == "last":
+    if position == "last":
         app.add_middleware(asgi.TimingMiddleware, registry=registry)
     app.add_middleware(BaseHTTPMiddleware, dispatch=unchanged)
-    if place == "first":
+    if position == "first":
         app.add_middleware(asgi.TimingMiddleware, registry=registry)
-    elif place == "around":
+    elif position == "around":
         app = asgi.TimingMiddleware(app, registry=registry)
-    elif place == "in_router":
+    elif position == "in_router":
         # The application is itself mounted, where routes are those of this application.
         app.add_middleware(asgi.TimingMiddleware, registry=registry)
         outer = Starlette(routes=[Mount("/at/{place}", app=app)])
         app = outer
-    prefix = "/at/here" if place == "in_router" else ""
+    prefix = "/at/here" if position == "in_router" else ""
     expected: dict[tuple[str, ...], int] = {}
     for (method, path), (route, status) in ASKED.items():
         assert ask(app, prefix + path, method) == status, (method, path)
@@ -253,13 +253,13 @@ def test_root_path_of_a_proxy_is_not_part_of_a_route(registry: ictus.Registry) -
     assert counts(registry) == {("GET", "/classic/jobs/{job}", "200"): 1, ("GET", "/own/{one}", "200"): 1}
 
 
-@pytest.mark.parametrize("place", ["within", "around"])
+@pytest.mark.parametrize("position", ["within", "around"])
 @pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
-def test_root_path_of_fastapi_is_not_part_of_a_route(registry: ictus.Registry, place: str) -> None:
+def test_root_path_of_fastapi_is_not_part_of_a_route(registry: ictus.Registry, position: str) -> None:
     app: Any = FastAPI(root_path="/proxy")
     app.mount("/classic", Starlette(routes=[Route("/jobs/{job}", done)]))
     app.add_route("/own/{one}", done)
-    if place == "within":
+    if position == "within":
         app.add_middleware(asgi.TimingMiddleware, registry=registry)
     else:
         app = asgi.TimingMiddleware(app, registry=registry)
@@ -884,12 +884,12 @@ def test_failures_of_ictus_do_not_reach_the_application(
             raise MemoryError("no metrics today")
 
     for middleware, ask_once in middlewares(registry):
-        before = rejected(registry)
+        previous = rejected(registry)
         middleware._metrics._active = Broken()
         ask_once()
         assert counts(registry)["GET", "_OTHER", "200"] == 1
         ictus.testing.reset(registry)
-        assert rejected(registry) == before + 1
+        assert rejected(registry) == previous + 1
 
         def record(*_: object) -> None:
             raise MemoryError("no metrics today")
@@ -897,7 +897,7 @@ def test_failures_of_ictus_do_not_reach_the_application(
         middleware._metrics.record = record
         ask_once()
         # The gauge and the timer each failed once.
-        assert rejected(registry) == before + 3
+        assert rejected(registry) == previous + 3
     assert len([record for record in caplog.records if "no metrics today" in record.message]) == 1
 
 

@@ -56,6 +56,15 @@ pub fn protobuf(exposition: &Exposition, native: bool) -> Vec<u8> {
 }
 
 /// Appends what [`protobuf`] returns to a buffer, which repeated calls can reuse.
+///
+/// ```
+/// use ictus::{expose::{protobuf, protobuf_into}, surface::Exposition};
+///
+/// let exposition = Exposition::default();
+/// let mut buffer = Vec::new();
+/// protobuf_into(&mut buffer, &exposition, false);
+/// assert_eq!(buffer, protobuf(&exposition, false));
+/// ```
 pub fn protobuf_into(out: &mut Vec<u8>, exposition: &Exposition, native: bool) {
     for family in exposition.families() {
         // Fails only if the buffer is full, and a vector grows.
@@ -120,10 +129,10 @@ fn histogram(buckets: &Buckets, native: bool) -> Histogram {
         sample_count: distribution.count(),
         sample_sum: buckets.sum,
         bucket: classic
-            .map(|(((_, cumulative_count), upper_bound), known)| Bucket {
+            .map(|(((_, cumulative_count), upper_bound), exemplar_of_bucket)| Bucket {
                 cumulative_count,
                 upper_bound,
-                exemplar: known.map(exemplar),
+                exemplar: exemplar_of_bucket.map(exemplar),
             })
             .collect(),
         ..Histogram::default()
@@ -134,8 +143,8 @@ fn histogram(buckets: &Buckets, native: bool) -> Histogram {
     histogram
 }
 
-fn exemplar(known: &snapshot::Exemplar) -> Exemplar {
-    let snapshot::Exemplar { value, time, trace_id } = known;
+fn exemplar(source: &snapshot::Exemplar) -> Exemplar {
+    let snapshot::Exemplar { value, time, trace_id } = source;
     let seconds = Duration::from_nanos(*time);
     let timestamp =
         Timestamp { seconds: seconds.as_secs().cast_signed(), nanos: seconds.subsec_nanos().cast_signed() };

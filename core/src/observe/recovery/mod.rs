@@ -14,31 +14,31 @@
 //!
 //! After each step, everything recorded is visible exactly once, so that the next step may fail.
 //!
-//! This file has the steps. `file_check` finds out that they are needed, and `thread` retries them.
-//! `save` writes the remaining data when the process ends.
+//! This file has the steps, and `left_segments` the segments that they are done to. The thread, and
+//! what starts it, are part of [`ProcessSegments`]. `save` writes the remaining data when the
+//! process ends.
 
-mod file_check;
+mod left_segments;
 mod save;
-mod thread;
 mod turn;
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-
-use self::{file_check::is_removed, turn::RecoveryTurn};
+use self::{
+    left_segments::{Leaving, LeavingState, LeftSegments},
+    turn::RecoveryTurn,
+};
 use super::{
-    recorder::Recorder,
+    process_segments::{ProcessSegments, Progress, is_removed},
     thread_lanes::{self, Parked},
 };
 use crate::{
     directory::{Directory, access::MetricsPath},
     format::layout::HealthCounter,
-    log_once::LogOnce,
     segment::{copy::SegmentCopy, writer::Segment},
 };
 
@@ -47,129 +47,83 @@ use crate::{
 /// not wait for it.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The segments that a recorder leaves, and the state of its recovery thread.
+/// Maximum time that a removal waits for an attempt to recover, which writes the changes of a copy.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The segments that a recorder leaves or has left.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
-    /// Segments that are being left.
-    leaving: ArcSwap<Vec<Arc<Leaving>>>,
-    /// Segments whose content other processes have. They are part of the records of this process.
-    left: ArcSwap<Vec<Arc<Segment>>>,
+    left_segments: LeftSegments,
     turn: RecoveryTurn,
-    /// The fork generation, plus one, of the process whose thread runs.
-    thread: AtomicU64,
-    check_at: AtomicU64,
-    retry_at: AtomicU64,
-    cause_log: LogOnce,
-    /// The cause, to be logged by the thread.
-    cause: ArcSwapOption<String>,
-}
-
-/// A segment that is being left.
-#[derive(Debug)]
-struct Leaving {
-    segment: Arc<Segment>,
-    state: Mutex<LeavingState>,
-}
-
-#[derive(Debug, Default)]
-struct LeavingState {
-    lanes: Option<Parked>,
-    copy: Option<(SegmentCopy, Instant)>,
-}
-
-/// The result of one attempt.
-enum Progress {
-    /// Everything is in the directory.
-    Done,
-    /// Copies are being compared.
-    Verifying,
-    /// Another thread is recovering.
-    Busy,
 }
 
 impl Recovery {
-    /// Returns the segments whose content is in no file, as far as is known.
-    pub(super) fn leaving(&self) -> Vec<Arc<Segment>> {
-        let leaving = self.leaving.load();
-        // A forked child inherits the list, but not the work.
-        let own = leaving.iter().filter(|leaving| leaving.segment.belongs_to_this_process());
-        own.map(|leaving| Arc::clone(&leaving.segment)).collect()
-    }
-
-    /// Returns the segments whose content other processes have.
-    pub(super) fn left(&self) -> Vec<Arc<Segment>> {
-        Vec::clone(&self.left.load())
-    }
-
-    fn begin_to_leave(&self, segment: &Arc<Segment>) {
-        self.leaving.rcu(|leaving| {
-            let mut leaving = Vec::clone(leaving);
-            leaving.retain(|one| one.segment.belongs_to_this_process());
-            if !leaving.iter().any(|one| one.segment.id == segment.id) {
-                leaving.push(Arc::new(Leaving { segment: Arc::clone(segment), state: Mutex::default() }));
-            }
-            leaving
-        });
-    }
-
-    fn finish(&self, done: &Arc<Leaving>) {
-        self.left.rcu(|left| {
-            let mut left = Vec::clone(left);
-            left.retain(|one| one.belongs_to_this_process() && one.id != done.segment.id);
-            left.push(Arc::clone(&done.segment));
-            left
-        });
-        self.leaving
-            .rcu(|leaving| leaving.iter().filter(|one| !Arc::ptr_eq(one, done)).cloned().collect::<Vec<_>>());
-    }
-}
-
-impl Recorder {
-    /// Moves new lanes to another segment if the clock of this segment's stamps was reset. The
-    /// records of the old segment stay where they are for as long as this process lives.
-    #[cold]
-    pub(super) fn leave_outlived(&self) {
-        let is_outlived = || self.current().is_some_and(|main| main.has_outlived_clock());
-        // If no other segment can be created, the old one stays in use.
-        if is_outlived() && self.recover().is_err() {
-            log::debug!("recording continues in a segment whose clock went back: no other can be created");
-        }
-    }
-
-    /// Makes one attempt to recover.
-    fn recover(&self) -> io::Result<Progress> {
-        let Some(place) = self.place() else { return Ok(Progress::Done) };
-        let Some(_turn) = self.recovery.turn.acquire() else { return Ok(Progress::Busy) };
-        let directory = place.create_or_open()?;
-        let main = self.leave_what_is_not_seen(place, &directory)?;
+    /// Makes one attempt to recover. `move_gauges` moves all gauges from one segment to another. It
+    /// returns false if there is no memory for them.
+    pub(super) fn attempt(
+        &self,
+        segments: &ProcessSegments,
+        move_gauges: &dyn Fn(&Segment, &Segment) -> bool,
+    ) -> io::Result<Progress> {
+        let Some(metrics_path) = segments.metrics_path() else { return Ok(Progress::Done) };
+        let Some(_turn) = self.turn.acquire() else { return Ok(Progress::Busy) };
+        let directory = metrics_path.create_or_open()?;
+        let main = self.leave_what_is_not_seen(segments, metrics_path, &directory)?;
         let mut progress = Progress::Done;
-        for leaving in &**self.recovery.leaving.load() {
+        for leaving in &**self.left_segments.entries() {
             if !leaving.segment.belongs_to_this_process() {
                 continue;
             }
-            if self.move_out(leaving, &main, &directory)? {
-                self.recovery.finish(leaving);
+            if Recovery::move_out(leaving, &main, &directory, move_gauges)? {
+                self.left_segments.finish(leaving);
             } else {
                 progress = Progress::Verifying;
             }
         }
-        if matches!(progress, Progress::Done)
-            && let Some(_cause) = self.recovery.cause.swap(None)
-        {
+        if matches!(progress, Progress::Done) && segments.recovery_thread.clear_cause() {
             log::info!(
                 "{} is recorded in again: observations that were recorded in memory meanwhile are there",
-                place.path().display()
+                metrics_path.path().display()
             );
         }
         Ok(progress)
     }
 
+    /// Whether this process records, or has recorded, in memory that other processes do not see.
+    pub(super) fn is_degraded(&self, segments: &ProcessSegments) -> bool {
+        let Some(metrics_path) = segments.metrics_path() else { return false };
+        let main = segments.current();
+        let unseen = main.is_some_and(|main| !main.is_file_backed() || is_removed(metrics_path, &main));
+        unseen || segments.current_fallback().is_some() || !self.left_segments.leaving().is_empty()
+    }
+
+    /// Returns the segments that hold this process's records, except records that other processes
+    /// have taken over. Segments in a file are included, for readers that do not find the file.
+    pub(super) fn unshared_segments(&self, segments: &ProcessSegments) -> Vec<Arc<Segment>> {
+        let current = [segments.current(), segments.current_fallback()].into_iter().flatten();
+        in_order(current.chain(self.left_segments.leaving()).collect())
+    }
+
+    /// Returns all segments of this process, wherever they are.
+    pub(super) fn local_segments(&self, segments: &ProcessSegments) -> Vec<Arc<Segment>> {
+        let mut all = self.unshared_segments(segments);
+        all.extend(self.left_segments.left());
+        in_order(all)
+    }
+
     /// Returns a segment that other processes see and that can grow. Creates it in the directory if
     /// there is none.
-    fn leave_what_is_not_seen(&self, place: &MetricsPath, directory: &Directory) -> io::Result<Arc<Segment>> {
-        let main = match self.current() {
+    fn leave_what_is_not_seen(
+        &self,
+        segments: &ProcessSegments,
+        metrics_path: &MetricsPath,
+        directory: &Directory,
+    ) -> io::Result<Arc<Segment>> {
+        let main = match segments.current() {
             Some(main)
-                if main.is_file_backed() && !is_removed(place, &main) && !main.has_outlived_clock() =>
+                if main.is_file_backed()
+                    && !is_removed(metrics_path, &main)
+                    && !main.has_outlived_clock() =>
             {
                 main
             }
@@ -178,31 +132,36 @@ impl Recorder {
                 let new = Segment::create_after(directory, outlived.map(|outlived| outlived.epoch))?;
                 let new = Arc::new(new);
                 if let Some(current) = &current {
-                    self.recovery.begin_to_leave(current);
-                    if current.is_file_backed() && is_removed(place, current) {
+                    self.left_segments.begin_to_leave(current);
+                    if current.is_file_backed() && is_removed(metrics_path, current) {
                         new.count_rejected(HealthCounter::FileRemoved);
                     }
                 }
-                self.replace(current.as_ref(), &new);
+                segments.replace(current.as_ref(), &new);
                 new
             }
         };
-        if let Some(fallback) = self.current_fallback() {
+        if let Some(fallback) = segments.current_fallback() {
             if !main.can_grow() {
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            self.recovery.begin_to_leave(&fallback);
-            self.drop_fallback(&fallback);
+            self.left_segments.begin_to_leave(&fallback);
+            segments.drop_fallback(&fallback);
         }
         Ok(main)
     }
 
     /// Moves the content of a segment. Returns true once that is done.
-    fn move_out(&self, leaving: &Leaving, main: &Arc<Segment>, directory: &Directory) -> io::Result<bool> {
+    fn move_out(
+        leaving: &Leaving,
+        main: &Arc<Segment>,
+        directory: &Directory,
+        move_gauges: &dyn Fn(&Segment, &Segment) -> bool,
+    ) -> io::Result<bool> {
         let segment = &leaving.segment;
         let mut state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
         segment.abandon();
-        if !self.move_gauges(segment, main) {
+        if !move_gauges(segment, main) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         if state.lanes.is_none() {
@@ -212,16 +171,18 @@ impl Recorder {
             state.lanes = Some(lanes);
         }
         let LeavingState { lanes, copy } = &mut *state;
-        if segment.has_outlived_clock() && segment.is_file_backed() && !is_removed(directory.place(), segment)
+        if segment.has_outlived_clock()
+            && segment.is_file_backed()
+            && !is_removed(directory.metrics_path(), segment)
         {
             // Other processes see its whole content, and the stores that threads still make there.
             return Ok(true);
         }
-        if let Some((held, _)) = copy {
-            if !held.hold(directory, segment.id)? {
+        if let Some((copied, _)) = copy {
+            if !copied.hold(directory, segment.id)? {
                 return Ok(true);
             }
-            if !held.is_in(directory, segment.id) {
+            if !copied.is_in(directory, segment.id) {
                 // The copy was removed, too.
                 *copy = None;
             }
@@ -240,10 +201,14 @@ impl Recorder {
         }
     }
 
-    /// Makes copies equal to their segments, before a series is removed from both.
-    pub(crate) fn refresh_copies(&self) {
-        let Some(_turn) = self.recovery.turn.acquire() else { return };
-        for leaving in &**self.recovery.leaving.load() {
+    /// Makes copies equal to their segments, after a series was removed from these. Returns whether
+    /// other processes may have taken a copy over before that.
+    ///
+    /// Waits for an attempt to recover that is running: it may have compared a copy before the
+    /// removal.
+    pub(super) fn refresh_copies(&self) -> bool {
+        let Some(_turn) = self.turn.acquire_within(REFRESH_TIMEOUT) else { return true };
+        for leaving in &**self.left_segments.entries() {
             // Before the lock: a thread of the parent may have held that of a parent's segment at the
             // fork.
             if !leaving.segment.belongs_to_this_process() {
@@ -256,5 +221,14 @@ impl Recorder {
                 log::debug!("a segment's copy is as it was: {error}");
             }
         }
+        !self.left_segments.left().is_empty()
     }
+}
+
+/// Returns each segment of this process once, in the order of their ordinals.
+fn in_order(mut segments: Vec<Arc<Segment>>) -> Vec<Arc<Segment>> {
+    segments.retain(|segment| segment.belongs_to_this_process());
+    segments.sort_by_key(|segment| segment.ordinal);
+    segments.dedup_by_key(|segment| segment.ordinal);
+    segments
 }

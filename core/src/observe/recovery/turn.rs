@@ -32,9 +32,9 @@ impl RecoveryTurn {
     pub(super) fn acquire_within(&self, timeout: Duration) -> Option<TurnGuard<'_>> {
         let deadline = Instant::now() + timeout;
         loop {
-            let held = self.acquire();
-            if held.is_some() || Instant::now() > deadline {
-                return held;
+            let turn = self.acquire();
+            if turn.is_some() || Instant::now() > deadline {
+                return turn;
             }
             std::thread::sleep(RETRY_INTERVAL);
         }

@@ -8,14 +8,16 @@ use std::{
 use super::ThreadLanes;
 use crate::{
     format::layout::HealthCounter,
-    observe::{
-        handle::MAX_ATTEMPTS, lane::LaneWriter, lane_pool::LanePool, recorder::Recorder, series::Series,
-    },
+    observe::{lane::LaneWriter, lane_pool::LanePool, process_segments::ProcessSegments, series::Series},
     sync::{
         Ordering::{AcqRel, Relaxed, Release, SeqCst},
         fence,
     },
 };
+
+/// Maximum attempts of one observation, which may meet the end of an incarnation or of a segment
+/// each time.
+pub(crate) const MAX_ATTEMPTS: usize = 4;
 
 /// The reason why a series has no lane.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ impl ThreadLanes {
     pub(super) fn attach(
         &self,
         series: &Series,
-        recorder: &Recorder,
+        segments: &ProcessSegments,
     ) -> Result<&'static LaneWriter, AttachError> {
         // Release, "visit": publishes the stores of its thread to other lanes.
         self.visits.fetch_add(1, std::sync::atomic::Ordering::Release);
@@ -43,7 +45,7 @@ impl ThreadLanes {
             Err(TryLockError::WouldBlock) => return Err(AttachError::Rejected(HealthCounter::Reentered)),
         };
         for _ in 0..MAX_ATTEMPTS {
-            if let Some(attached) = self.attach_once(&mut stock, series, recorder) {
+            if let Some(attached) = self.attach_once(&mut stock, series, segments) {
                 return attached;
             }
         }
@@ -55,7 +57,7 @@ impl ThreadLanes {
         &self,
         stock: &mut LanePool,
         series: &Series,
-        recorder: &Recorder,
+        segments: &ProcessSegments,
     ) -> Option<Result<&'static LaneWriter, AttachError>> {
         let slot = &self.grown_table(series.id)[series.id];
         if let Some(lane) = slot.load(Relaxed) {
@@ -66,11 +68,11 @@ impl ThreadLanes {
         if !series.is_describable() {
             return Some(Err(AttachError::Rejected(HealthCounter::LabelTooLong)));
         }
-        let made = recorder.with_segment(|segment| {
+        let attached = segments.with_segment(|segment| {
             let word = series.describe(segment, life)?;
             Some((stock.acquire(&series.family, segment)?, word, Arc::clone(segment)))
         });
-        let Some((lane, word, segment)) = made else {
+        let Some((lane, word, segment)) = attached else {
             return Some(Err(AttachError::Rejected(HealthCounter::NoMemory)));
         };
         lane.assign(series.id, life, word);

@@ -5,7 +5,7 @@ use std::{cell::Cell, sync::atomic::AtomicU64 as StdAtomicU64};
 use super::{AttachError, ThreadLanes, table::LaneTable};
 use crate::{
     format::series_word::SeriesWord,
-    observe::{lane::LaneWriter, recorder::Recorder, series::Series},
+    observe::{lane::LaneWriter, process_segments::ProcessSegments, series::Series},
     sync::{
         Ordering::{Acquire, Relaxed},
         thread_local,
@@ -80,7 +80,7 @@ pub(crate) fn cache_lane(id: usize) -> Option<CachedLane> {
 #[cold]
 pub(crate) fn attach_and_retry<T>(
     series: &Series,
-    recorder: &Recorder,
+    segments: &ProcessSegments,
     write: impl FnOnce(&LaneWriter) -> T,
 ) -> Result<T, AttachError> {
     let leased = THREAD_LANES.try_with(|lease| {
@@ -96,14 +96,14 @@ pub(crate) fn attach_and_retry<T>(
     });
     match leased {
         Ok(shard) => {
-            let lane = shard.attach(series, recorder);
+            let lane = shard.attach(series, segments);
             // Even if that failed: the shard's other lanes may serve this thread.
             LANES.with(|lanes| lanes.set(shard.table()));
             lane.map(write)
         }
         Err(_) => {
             let shard = ThreadLanes::acquire();
-            let result = shard.attach(series, recorder).map(write);
+            let result = shard.attach(series, segments).map(write);
             shard.release();
             result
         }
@@ -111,7 +111,7 @@ pub(crate) fn attach_and_retry<T>(
 }
 
 /// Makes this thread look up each of its lanes again. Safe in a signal handler.
-pub(crate) fn forget_lanes() {
+pub(super) fn forget_lanes() {
     LANES.with(|lanes| lanes.set(&[]));
 }
 

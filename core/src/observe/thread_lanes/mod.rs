@@ -22,13 +22,13 @@ use std::{
     sync::{Mutex, atomic::AtomicU64 as StdAtomicU64},
 };
 
-use self::table::LaneTableRef;
 pub(crate) use self::{
-    attach::AttachError,
+    attach::{AttachError, MAX_ATTEMPTS},
     ending::{Disposition, end},
-    lease::{CachedLane, attach_and_retry, cache_lane, forget_lanes, lane, reset_after_fork},
+    lease::{CachedLane, attach_and_retry, cache_lane, lane, reset_after_fork},
     parking::{Parked, park},
 };
+use self::{lease::forget_lanes, table::LaneTableRef};
 use super::{lane::LaneWriter, lane_pool::LanePool};
 use crate::{
     sync::{
@@ -86,7 +86,7 @@ impl ThreadLanes {
             leased: AtomicBool::new(true),
             lease: first_lease(),
             table: AtomicOptionRef::null(),
-            stock: Mutex::default(),
+            stock: Mutex::new(LanePool::new(forget_lanes)),
             taken: AtomicOptionRef::null(),
             parked: AtomicOptionRef::null(),
             visits: StdAtomicU64::new(0),

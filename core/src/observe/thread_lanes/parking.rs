@@ -32,7 +32,7 @@ impl Parked {
         let blocks = |lanes: usize| Block::LINES * lanes.div_ceil(BLOCK_LANES) as u64;
         let lines = |parked: &ParkedLanes| {
             let lanes = parked.lanes.iter().map(|lane| lane.shape().lines()).sum::<u64>();
-            // Each thread fills blocks of its own.
+            // Each thread fills separate blocks.
             blocks(parked.lanes.len()) + lanes
         };
         self.0.iter().map(lines).sum()

@@ -59,7 +59,7 @@ impl ThreadLanes {
     /// Takes the lane of an incarnation of a series out of the table. May be called from any
     /// thread.
     pub(super) fn detach_lane(&self, id: usize, life: u64) -> Option<&'static LaneWriter> {
-        let mut taken: Option<&'static LaneWriter> = None;
+        let mut detached: Option<&'static LaneWriter> = None;
         let mut table = self.table.load(Acquire);
         loop {
             if let Some(slot) = table?.0.get(id)
@@ -67,13 +67,13 @@ impl ThreadLanes {
                 && lane.incarnation() == life
                 && slot.compare_exchange(Some(lane), None, AcqRel).is_ok()
             {
-                taken = Some(lane);
+                detached = Some(lane);
             }
             // "take", pairs with the fence of `grown_table`.
             fence(SeqCst);
             let now = self.table.load(Acquire);
             if now.map(std::ptr::from_ref) == table.map(std::ptr::from_ref) {
-                return taken;
+                return detached;
             }
             table = now;
         }

@@ -12,6 +12,9 @@
 mod arrivals;
 mod family;
 mod lane_origin;
+mod lane_share;
+mod packed_buckets;
+mod packed_counts;
 mod placing;
 mod refill;
 mod segment_order;
@@ -141,7 +144,7 @@ impl Aggregator {
     ///
     /// The window slides at once: the observations of all series together take much memory.
     fn put_total(&mut self, id: u64, source: &Source<'_>, mut total: SeriesTotal) {
-        let newest = std::mem::take(&mut total.newest);
+        let newest = std::mem::take(&mut total.newest).to_vec();
         self.apply(id, source, (total, Arrivals::Stored(&newest)));
         drop(newest);
         if let Some(series) = self.series.get_mut(&id)

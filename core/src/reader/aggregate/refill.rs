@@ -7,7 +7,7 @@ use super::{Aggregator, SegmentKey, Source, series::SeriesAggregate};
 use crate::{format::line_index::LineIndex, reader::totals::Totals};
 
 impl Aggregator {
-    /// Settles the changed series. Returns what must be read again first.
+    /// Settles the changed series. Returns the data that must be read again first.
     pub(crate) fn finish_update(&mut self) -> ReadAgain {
         self.reconcile();
         self.place();

@@ -113,7 +113,7 @@ mod tests {
                 let found = directory().segments().unwrap();
                 let id = found.into_iter().find(|id| !ids.contains(id)).unwrap();
                 ids.push(id);
-                let path = directory().place().segment_path(id);
+                let path = directory().metrics_path().segment_path(id);
                 let file = File::options().read(true).write(true).open(path).unwrap();
                 let mut words = [0_u64; WORDS];
                 file.read_exact_at(bytemuck::cast_slice_mut(&mut words), 0).unwrap();

@@ -6,12 +6,8 @@
 
 use std::sync::Arc;
 
-use crate::{
-    histogram::exponential,
-    reader::totals::SeriesTotal,
-    snapshot::{Distribution, SparseCounts},
-    sum::ExactSum,
-};
+use super::{lane_share::LaneTotal, packed_buckets::PackedBuckets, packed_counts::checked_replace};
+use crate::{histogram::exponential, snapshot::Distribution, sum::ExactSum};
 
 /// The sums over all lanes.
 #[derive(Debug, Default)]
@@ -25,7 +21,7 @@ pub(crate) struct Sums {
 
 impl Sums {
     /// Replaces the part of a lane. Returns false if all parts must be added up.
-    pub(crate) fn replace(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> bool {
+    pub(crate) fn replace(&mut self, old: Option<&LaneTotal>, new: Option<&LaneTotal>) -> bool {
         self.parts = self.parts + usize::from(new.is_some()) - usize::from(old.is_some());
         if self.try_replace(old, new).is_some() {
             return true;
@@ -34,17 +30,17 @@ impl Sums {
         only.is_some_and(|only| self.recompute(std::iter::once(only)))
     }
 
-    fn try_replace(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> Option<()> {
+    fn try_replace(&mut self, old: Option<&LaneTotal>, new: Option<&LaneTotal>) -> Option<()> {
         let [old_count, new_count] = [old, new].map(|total| total.map_or(0, |total| total.count));
         let [old_sum, new_sum] = [old, new].map(|total| total.map_or(ExactSum::default(), |total| total.sum));
         self.count = checked_replace(self.count, old_count, new_count)?;
         self.exact = self.exact.checked_sub(&old_sum)?;
         self.exact.add(&new_sum);
-        let [old, new] = [old, new].map(|total| total.map(|total| &total.distribution));
-        if is_zero(&self.distribution) && [old, new].into_iter().flatten().all(is_zero) {
+        let [old, new] = [old, new].map(|total| total.map(|total| &total.buckets));
+        if is_zero(&self.distribution) && [old, new].into_iter().flatten().all(PackedBuckets::is_zero) {
             return Some(());
         }
-        exchange(Arc::make_mut(&mut self.distribution), old, new)
+        PackedBuckets::exchange(Arc::make_mut(&mut self.distribution), old, new)
     }
 
     /// Adds the new observations of a lane. Returns false if all parts must be added up.
@@ -64,14 +60,14 @@ impl Sums {
     }
 
     /// Adds up all parts. Returns whether parts can be replaced from now on.
-    pub(crate) fn recompute<'a>(&mut self, totals: impl Iterator<Item = &'a SeriesTotal> + Clone) -> bool {
+    pub(crate) fn recompute<'a>(&mut self, totals: impl Iterator<Item = &'a LaneTotal> + Clone) -> bool {
         let (mut count, mut exact, mut distribution) = (0_u64, ExactSum::default(), Distribution::default());
         for total in totals.clone() {
             count = count.saturating_add(total.count);
             exact.add(&total.sum);
-            distribution.merge(&total.distribution);
+            distribution.merge(&total.buckets.to_distribution());
         }
-        let alike = totals.clone().all(|total| has_same_bounds(&total.distribution, &distribution));
+        let alike = totals.clone().all(|total| total.buckets.has_same_bounds(&distribution));
         let full = count == u64::MAX || counts(&distribution).any(|count| count == u64::MAX);
         let parts = totals.count();
         *self = Sums { count, exact, distribution: Arc::new(distribution), parts };
@@ -79,18 +75,9 @@ impl Sums {
     }
 }
 
-/// Returns `sum` with the part `old` replaced by `new`.
-fn checked_replace(sum: u64, old: u64, new: u64) -> Option<u64> {
-    sum.checked_sub(old)?.checked_add(new).filter(|&sum| sum != u64::MAX)
-}
-
 fn counts(distribution: &Distribution) -> impl Iterator<Item = u64> {
     let Distribution { classic, zero, unallocated, exponential, .. } = distribution;
     [*zero, *unallocated].into_iter().chain(classic.iter().copied()).chain(exponential.values())
-}
-
-fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
-    one.classic.len() == other.classic.len() && one.bounds == other.bounds
 }
 
 /// Returns whether there are no buckets at all, as for a counter.
@@ -116,52 +103,17 @@ pub(crate) fn count_values(distribution: &mut Distribution, values: impl Iterato
     Some(())
 }
 
-/// Replaces a part of the buckets. If this returns none, the sum must not be used.
-fn exchange(sum: &mut Distribution, old: Option<&Distribution>, new: Option<&Distribution>) -> Option<()> {
-    if [old, new].into_iter().flatten().any(|part| !has_same_bounds(part, sum)) {
-        return None;
-    }
-    let of = |part: Option<&Distribution>, at: usize| part.map_or(0, |part| part.classic[at]);
-    for (at, count) in sum.classic.iter_mut().enumerate() {
-        *count = checked_replace(*count, of(old, at), of(new, at))?;
-    }
-    let of = |part: Option<&Distribution>| part.map_or((0, 0), |part| (part.zero, part.unallocated));
-    let ((old_zero, old_unplaced), (new_zero, new_unplaced)) = (of(old), of(new));
-    sum.zero = checked_replace(sum.zero, old_zero, new_zero)?;
-    sum.unallocated = checked_replace(sum.unallocated, old_unplaced, new_unplaced)?;
-    exchange_buckets(&mut sum.exponential, old.map(|old| &old.exponential), new.map(|new| &new.exponential))
-}
-
-/// Replaces a part of the exponential buckets. Few of them differ, and only those are searched.
-fn exchange_buckets(
-    sums: &mut SparseCounts,
-    old: Option<&SparseCounts>,
-    new: Option<&SparseCounts>,
-) -> Option<()> {
-    let mut old = old.into_iter().flat_map(SparseCounts::iter).peekable();
-    let mut new = new.into_iter().flat_map(SparseCounts::iter).peekable();
-    loop {
-        let bucket = match (old.peek(), new.peek()) {
-            (Some((one, _)), Some((other, _))) => *one.min(other),
-            (Some((bucket, _)), None) | (None, Some((bucket, _))) => *bucket,
-            (None, None) => return Some(()),
-        };
-        let had = old.next_if(|&(at, _)| at == bucket).map_or(0, |(_, count)| count);
-        let has = new.next_if(|&(at, _)| at == bucket).map_or(0, |(_, count)| count);
-        if had == has {
-            continue;
-        }
-        sums.set(bucket, checked_replace(sums.get(bucket), had, has)?);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Distribution, SeriesTotal, Sums};
-    use crate::sum::ExactSum;
+    use super::{Distribution, LaneTotal, Sums};
+    use crate::{reader::totals::SeriesTotal, sum::ExactSum};
     use proptest::prelude::*;
 
-    fn total() -> impl Strategy<Value = SeriesTotal> {
+    fn pack(total: SeriesTotal) -> LaneTotal {
+        LaneTotal::new(total, &[].into())
+    }
+
+    fn total() -> impl Strategy<Value = LaneTotal> {
         let few = prop_oneof![20 => 0..5_u64, 1 => Just(u64::MAX), 1 => u64::MAX - 3..u64::MAX];
         let bounds = prop_oneof![6 => Just(vec![1.0, 2.0]), 1 => Just(vec![1.0, 3.0]), 1 => Just(vec![])];
         let exponential = prop::collection::vec((-3..3, 1..5_u64), 0..4);
@@ -179,18 +131,18 @@ mod tests {
                         Distribution { bounds, classic, zero, unallocated, exponential }
                     }
                 };
-                SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
+                pack(SeriesTotal { count, sum, distribution, ..SeriesTotal::default() })
             },
         )
     }
 
     /// Returns a lane of those values, with buckets.
-    fn lane(values: &[f64]) -> SeriesTotal {
+    fn lane(values: &[f64]) -> LaneTotal {
         let mut distribution =
             Distribution { bounds: vec![1.0], classic: vec![0; 2], ..Distribution::default() };
         super::count_values(&mut distribution, values.iter().copied()).unwrap();
         let (count, sum) = (values.len() as u64, ExactSum::from_values(values.iter().copied()));
-        SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
+        pack(SeriesTotal { count, sum, distribution, ..SeriesTotal::default() })
     }
 
     /// Parts that did not change are not added up again.
@@ -207,7 +159,7 @@ mod tests {
         assert!(sums.replace(Some(&more), None) && sums.replace(Some(&other), None));
         assert_eq!((sums.count, sums.exact, sums.parts), (0, ExactSum::default(), 0));
         // The same without buckets.
-        let plain = |count| SeriesTotal { count, ..SeriesTotal::default() };
+        let plain = |count| pack(SeriesTotal { count, ..SeriesTotal::default() });
         let mut sums = Sums::default();
         assert!(sums.replace(None, Some(&plain(1))) && sums.replace(None, Some(&plain(2))));
         assert!(sums.advance(ExactSum::default(), ExactSum::from_values([4.0]), [4.0].into_iter(), false));
@@ -221,7 +173,7 @@ mod tests {
         /// bounds.
         #[test]
         fn replacing_contributions_equals_recomputing(steps in prop::collection::vec((0..4_usize, prop::option::of(total())), 1..40)) {
-            let mut lanes: [Option<SeriesTotal>; 4] = Default::default();
+            let mut lanes: [Option<LaneTotal>; 4] = Default::default();
             let (mut sums, mut tells) = (Sums::default(), true);
             for (lane, new) in steps {
                 tells &= sums.replace(lanes[lane].as_ref(), new.as_ref());

@@ -4,13 +4,16 @@
 use std::collections::HashMap;
 
 use super::{LaneOrigin, arrivals::Arrivals};
-use crate::snapshot::{Observation, Window, timeline::Timeline};
+use crate::{
+    reader::stored_observations::StoredObservations,
+    snapshot::{Observation, Window, timeline::Timeline},
+};
 
 /// Observations that a window does not contain yet, and origins whose observations leave it.
 #[derive(Debug, Default)]
 pub(crate) struct WindowChanges {
     /// In the order of their arrival, so those of one lane are sorted.
-    arrivals: Vec<Observation>,
+    arrivals: StoredObservations,
     /// Origins, each with the number of arrivals when it left. Later arrivals of the same origin
     /// stay.
     pending_removals: Vec<(LaneOrigin, usize)>,
@@ -25,7 +28,7 @@ impl WindowChanges {
                 let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
                 self.arrivals.extend(observations[first..].iter().map(observation));
             }
-            Arrivals::Stored(observations) => self.arrivals.extend_from_slice(&observations[first..]),
+            Arrivals::Stored(observations) => self.arrivals.extend(observations[first..].iter().copied()),
         }
     }
 
@@ -35,18 +38,18 @@ impl WindowChanges {
     }
 
     /// Returns the observations that are not in the window yet.
-    pub(crate) fn arrivals(&self) -> &[Observation] {
+    pub(crate) fn arrivals(&self) -> &StoredObservations {
         &self.arrivals
     }
 
     /// Returns the observations that are not in the window yet, for adding them.
     pub(crate) fn take_arrivals(&mut self) -> Vec<Observation> {
-        std::mem::take(&mut self.arrivals)
+        std::mem::take(&mut self.arrivals).to_vec()
     }
 
     /// Replaces the numbers of origins.
     pub(crate) fn renumber(&mut self, number: impl Fn(LaneOrigin) -> LaneOrigin) {
-        self.arrivals.iter_mut().for_each(|one| *one = renumbered(one, &number));
+        self.arrivals.map_origins(|origin| number(LaneOrigin::from_bits(origin)).bits());
         self.pending_removals.iter_mut().for_each(|(origin, _)| *origin = number(*origin));
     }
 
@@ -63,11 +66,10 @@ impl WindowChanges {
             let end = leaving.partition_point(|&(other, _)| other <= origin);
             leaving[..end].last().filter(|&&(other, _)| other == origin).map(|&(_, arrivals)| arrivals)
         };
-        let mut index = 0;
-        self.arrivals.retain(|one| {
-            index += 1;
-            left(one).is_none_or(|arrivals| index > arrivals)
-        });
+        if !self.arrivals.is_empty() {
+            let stays = |&(at, one): &(usize, Observation)| left(&one).is_none_or(|arrivals| at >= arrivals);
+            self.arrivals = self.arrivals.iter().enumerate().filter(stays).map(|(_, one)| one).collect();
+        }
         let leaves = |one: &Observation| left(one).is_some();
         let has_any = window.iter().any(|one| leaves(&one));
         if has_any {

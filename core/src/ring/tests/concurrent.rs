@@ -8,7 +8,7 @@ use super::{
     value,
 };
 use crate::{
-    ring::reader::{RingSnapshot, read},
+    ring::{RingSnapshot, read},
     segment::instrumented_source::InstrumentedSource,
 };
 
@@ -41,9 +41,9 @@ impl Writer<'_> {
     fn read(&self, since: u64, arrive: impl Fn(usize) -> u64) -> (RingSnapshot, usize, usize) {
         let watched = InstrumentedSource::new(Arc::clone(self.segment));
         watched.on_read(|look| self.push(arrive(look)));
-        let before = self.pushed.get();
+        let pushed = self.pushed.get();
         let reading = read(&watched, self.line, self.window, since).unwrap();
-        assert!((before..=self.pushed.get()).contains(&reading.head), "a head of another time");
+        assert!((pushed..=self.pushed.get()).contains(&reading.head), "a head of another time");
         assert_eq!(reading.sum, ExactSum::from_values((0..reading.head).map(value)));
         let first = reading.head - reading.newest.len() as u64;
         let all = (first..reading.head).map(|index| (stamp(index), value(index)));
@@ -93,14 +93,14 @@ fn cached_chunks_are_not_copied_again() {
 fn reading_is_consistent_under_concurrent_writes() {
     for window in [40, 300] {
         let ring = ring_chunks(window) * CHUNK_SLOTS;
-        for before in [0, 30, 64, u64::from(window), ring - 1, ring + 40, 5 * ring + 64] {
+        for pushed in [0, 30, 64, u64::from(window), ring - 1, ring + 40, 5 * ring + 64] {
             for (when, burst) in
                 (0..9).flat_map(|when| [1, 34, 64, 100, ring, ring + 70].map(|burst| (when, burst)))
             {
                 let segment = Arc::new(Segment::anonymous().unwrap());
                 let writer = Writer::new(&segment, window);
-                writer.push(before);
-                for since in [0, before / 2, before] {
+                writer.push(pushed);
+                for since in [0, pushed / 2, pushed] {
                     writer.read(since, |look| if look == when { burst } else { 0 });
                 }
             }

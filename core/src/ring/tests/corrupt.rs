@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     format::layout::Chunk,
-    ring::reader::{RingReadError, RingSnapshot, read},
+    ring::{RingReadError, RingSnapshot, read},
     sum::LIMIT,
 };
 
@@ -34,13 +34,13 @@ impl Ring {
         Ring { segment, lane, line }
     }
 
-    fn chunk(&self, place: usize) -> &[AtomicU64] {
+    fn chunk(&self, index: usize) -> &[AtomicU64] {
         let table = self.segment.words(self.lane.table.load(Ordering::Relaxed), 1).unwrap();
-        self.segment.words(table[place].load(Ordering::Relaxed), Chunk::LINES).unwrap()
+        self.segment.words(table[index].load(Ordering::Relaxed), Chunk::LINES).unwrap()
     }
 
-    fn slot(&self, place: usize, slot: usize) -> &[AtomicU64] {
-        &self.chunk(place)[LINE_WORDS + 2 * slot..][..2]
+    fn slot(&self, index: usize, slot: usize) -> &[AtomicU64] {
+        &self.chunk(index)[LINE_WORDS + 2 * slot..][..2]
     }
 
     fn read(&self) -> Result<RingSnapshot, RingReadError> {

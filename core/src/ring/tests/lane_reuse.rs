@@ -6,7 +6,7 @@
 
 use super::*;
 use crate::{
-    format::layout::UNPUBLISHED,
+    format::series_word::UNPUBLISHED,
     ring::{LaneHeader, copy_since},
     segment::weak_memory::{Schedule, Step},
 };
@@ -74,11 +74,11 @@ impl Reuses {
         let end = self.ends[state.random.below(self.ends.len() as u64) as usize];
         let ahead = state.random.of(&[1, 20, 300]);
         // Before the end, or after it without having seen it.
-        let (before, after) = (state.random.below(ahead) as usize, state.random.below(400) as usize);
+        let (back, ahead_of_end) = (state.random.below(ahead) as usize, state.random.below(400) as usize);
         let past = state.random.one_in(2);
-        let written = if past { end + after } else { end.saturating_sub(before) };
+        let written = if past { end + ahead_of_end } else { end.saturating_sub(back) };
         state.written = written.clamp(self.trace.published, self.trace.stores.len());
-        let behind = if past { after + before } else { state.random.below(20) as usize };
+        let behind = if past { ahead_of_end + back } else { state.random.below(20) as usize };
         state.seen = state.written.saturating_sub(behind).max(self.trace.published);
         state.pending = state.seen;
         let (chance, leap) = (state.random.of(&[8, 50, 200]), state.random.of(&[20, 200, 600]));
@@ -95,12 +95,12 @@ fn readers(lives: &Reuses, count: u64, seed: u64) -> (u64, u64) {
         lives.advance_near_wrap(&eyes);
         let line = lives.lane_line;
         let word = LaneHeader::read(&eyes, line).unwrap().series;
-        let Some(life) = lives.words.iter().position(|&known| known == word) else {
+        let Some(life) = lives.words.iter().position(|&header| header == word) else {
             ended += 1;
             continue;
         };
         // From here on, the reader has seen this head.
-        let known = LaneHeader::read(&eyes, line).unwrap();
+        let header = LaneHeader::read(&eyes, line).unwrap();
         let folded = histogram::read(&eyes, lives.buckets, &BOUNDS).unwrap();
         let reading = read(&eyes, line, lives.window, 0);
         let again = LaneHeader::read(&eyes, line).unwrap();
@@ -116,9 +116,9 @@ fn readers(lives: &Reuses, count: u64, seed: u64) -> (u64, u64) {
         read_well += 1;
         let head = reading.head;
         assert!(
-            (known.head..=lives.lengths[life]).contains(&head),
+            (header.head..=lives.lengths[life]).contains(&head),
             "reader {seed}/{reader}: {head} after {} in life {life}",
-            known.head
+            header.head
         );
         assert_eq!(
             reading.sum,

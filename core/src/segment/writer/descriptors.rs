@@ -10,9 +10,9 @@ use super::Segment;
 use crate::{
     format::{
         descriptor,
-        layout::{LINE_WORDS, SERIAL_BITS},
+        layout::LINE_WORDS,
         line_index::LineIndex,
-        series_word::SeriesWord,
+        series_word::{SERIAL_BITS, SeriesWord},
     },
     sync::Ordering,
 };
@@ -31,7 +31,7 @@ pub(crate) struct SeriesLocation {
     pub(crate) ordinal: u32,
     /// The series word of the lanes of the series.
     pub(crate) word: SeriesWord,
-    room: LineRange,
+    range: LineRange,
 }
 
 impl Segment {
@@ -43,8 +43,8 @@ impl Segment {
             return None;
         }
         let line = self.claim(lines)?;
-        for (place, &word) in iter::zip(self.mapping.words(line, lines)?, words) {
-            place.store(word, Ordering::Relaxed);
+        for (target, &word) in iter::zip(self.mapping.words(line, lines)?, words) {
+            target.store(word, Ordering::Relaxed);
         }
         LineIndex::from_word(line)
     }
@@ -57,16 +57,16 @@ impl Segment {
         let serial = self.serials.fetch_add(1, Relaxed) % SERIAL_BITS;
         let words = encode(serial);
         let lines = descriptor::lines(&words).filter(|&lines| lines == (words.len() / LINE_WORDS) as u64)?;
-        let room = match self.find_free_range(lines) {
-            Some(room) => room,
+        let range = match self.find_free_range(lines) {
+            Some(range) => range,
             None => LineRange { line: LineIndex::from_word(self.claim(lines)?)?, lines },
         };
-        for (place, &word) in iter::zip(self.mapping.words(room.line.word(), lines)?, &words) {
+        for (target, &word) in iter::zip(self.mapping.words(range.line.word(), lines)?, &words) {
             // Release, "recycle": not before the lanes of the series that had the lines were
             // hidden.
-            place.store(word, Ordering::Release);
+            target.store(word, Ordering::Release);
         }
-        Some(SeriesLocation { ordinal: self.ordinal, word: SeriesWord::new(serial, room.line), room })
+        Some(SeriesLocation { ordinal: self.ordinal, word: SeriesWord::new(serial, range.line), range })
     }
 
     /// Returns lines of a removed series: enough, and at most twice as many as needed.
@@ -77,14 +77,14 @@ impl Segment {
             // Recording never waits.
             Err(TryLockError::WouldBlock) => return None,
         };
-        let at = free.iter().rposition(|room| (lines..=2 * lines).contains(&room.lines))?;
+        let at = free.iter().rposition(|range| (lines..=2 * lines).contains(&range.lines))?;
         Some(free.swap_remove(at))
     }
 
     /// Frees the lines of a descriptor, once all lanes that point to it are hidden.
-    pub(crate) fn free(&self, place: &SeriesLocation) {
-        if place.ordinal == self.ordinal && self.belongs_to_this_process() {
-            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(place.room);
+    pub(crate) fn free(&self, location: &SeriesLocation) {
+        if location.ordinal == self.ordinal && self.belongs_to_this_process() {
+            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(location.range);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Segment {
     pub(crate) fn reserve(&self, lines: u64) {
         let reserved = self.reserved.fetch_add(lines, Relaxed) + lines;
         let end = (self.header.cursor.load(Ordering::Relaxed) + reserved) as usize * LINE;
-        // Step by step, so that a disk with less room gives what it has.
+        // Step by step, so that a disk with less space yields all of it.
         while self.mapping.committed() < end && self.commit(self.mapping.committed() + GROWTH_STEP).is_ok() {}
     }
 
@@ -143,12 +143,12 @@ mod tests {
     #[test]
     fn growth_takes_at_most_one_system_call_for_each_step() {
         let parent = tempfile::tempdir().unwrap();
-        let before = growth::syscall_count();
+        let previous = growth::syscall_count();
         let segment = Segment::create(&Directory::create(parent.path()).unwrap()).unwrap();
         for lines in (1..600).cycle().take(20_000) {
             segment.claim(lines).unwrap();
         }
-        let (calls, committed) = (growth::syscall_count() - before, segment.mapping.committed());
+        let (calls, committed) = (growth::syscall_count() - previous, segment.mapping.committed());
         let used = segment.header.cursor.load(Ordering::Relaxed) as usize * LINE;
         assert!(used > 300 << 20 && committed - used <= 2 * GROWTH_STEP, "{used} of {committed} bytes");
         assert!(calls <= committed / GROWTH_STEP, "{calls} calls for {committed} bytes");
@@ -158,13 +158,13 @@ mod tests {
     fn observations_on_grown_lanes_grow_nothing() {
         let parent = tempfile::tempdir().unwrap();
         let registry = Registry::open(parent.path()).unwrap();
-        let before = growth::syscall_count();
+        let previous = growth::syscall_count();
         let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
         // All pages of the exponential buckets, and the ring, are created in the first step.
         (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
-        assert_eq!(growth::syscall_count() - before, 1);
+        assert_eq!(growth::syscall_count() - previous, 1);
         (0..1_000_000).for_each(|n| timer.observe(1e-9 * f64::from(n)));
-        assert_eq!(growth::syscall_count() - before, 1);
+        assert_eq!(growth::syscall_count() - previous, 1);
     }
 
     #[test]

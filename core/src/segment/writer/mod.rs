@@ -19,7 +19,6 @@ pub(crate) use self::{
 use self::{blocks::GaugeBlock, descriptors::LineRange, growth::GROWTH_STEP};
 use super::mapping::Mapping;
 use crate::{
-    clock,
     directory::{
         Directory, FileIdentity,
         clock_epoch::{self, Epoch},
@@ -45,6 +44,7 @@ pub(crate) struct Segment {
     pub(crate) generation: u32,
     /// The clock epoch of its stamps.
     pub(crate) epoch: u32,
+    clock: Epoch,
     pub(crate) header: &'static Header,
     mapping: Mapping,
     growing: AtomicBool,
@@ -57,7 +57,7 @@ pub(crate) struct Segment {
     free: Mutex<Vec<LineRange>>,
     /// Lines that are reserved for lanes: windows do not grow into them.
     reserved: StdAtomicU64,
-    /// As `retry_at`, for room in addition to the reserved lines: that it is missing stops no lane.
+    /// As `retry_at`, for space in addition to the reserved lines: a failure stops no lane.
     grow_at: StdAtomicU64,
     /// The stamp of the newest anchor.
     anchored: StdAtomicU64,
@@ -84,14 +84,14 @@ impl Segment {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => {
                 Segment::create_once(directory, ended)
             }
-            made => made,
+            result => result,
         }
     }
 
     fn create_once(directory: &Directory, ended: Option<u32>) -> io::Result<Segment> {
         let id = random_id()?;
         let epoch = clock_epoch::join_after(directory, ended)?;
-        let made = directory
+        let result = directory
             .new_segment(id)
             .and_then(|new| Mapping::file(directory, id, new, GROWTH_STEP))
             .and_then(|mapping| Segment::initialise(id, &epoch, mapping))
@@ -99,10 +99,10 @@ impl Segment {
                 directory.publish_segment(id)?;
                 Ok(segment)
             });
-        if made.is_err() {
+        if result.is_err() {
             directory.discard_new_segment(id);
         }
-        made
+        result
     }
 
     /// Creates a segment in anonymous memory of this process.
@@ -118,13 +118,13 @@ impl Segment {
             (identity::VERSION, pack(VERSION, BYTE_ORDER)),
             (identity::ID, id),
             (identity::PID, u64::from(std::process::id())),
-            (identity::CREATED, clock::wall()),
+            (identity::CREATED, epoch.time()),
             (identity::EPOCH, u64::from(epoch.number)),
             (identity::CLOCK, epoch.fingerprint),
         ];
         let anchor = (identity::ANCHOR..).zip(anchor_words::words(&epoch.anchor));
-        for (place, word) in words.into_iter().chain(anchor) {
-            header.identity[place].store(word, Ordering::Relaxed);
+        for (index, word) in words.into_iter().chain(anchor) {
+            header.identity[index].store(word, Ordering::Relaxed);
         }
         let written: Vec<u64> = header.identity.iter().map(|word| word.load(Ordering::Relaxed)).collect();
         header.identity[identity::CHECKSUM].store(checksum(&written), Ordering::Relaxed);
@@ -134,6 +134,7 @@ impl Segment {
             ordinal: NEXT_ORDINAL.fetch_add(1, Relaxed),
             generation: fork::generation(),
             epoch: epoch.number,
+            clock: *epoch,
             header,
             standing: mapping.standing(),
             mapping,
@@ -154,6 +155,11 @@ impl Segment {
     /// Returns the mapped bytes, for a reader in this process.
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
+    }
+
+    /// Returns the current time by the clock of its epoch; see [`Epoch::time`].
+    pub(crate) fn time(&self) -> u64 {
+        self.clock.time()
     }
 
     /// Whether this process created it, and not the parent from which it was forked.

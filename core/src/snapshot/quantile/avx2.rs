@@ -7,18 +7,18 @@ use super::select;
 
 /// Finds the same values as [`select::at_ranks`]. Returns false, and does nothing, if the processor
 /// lacks the instructions.
-pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) -> bool {
+pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], results: &mut [f64]) -> bool {
     let there = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2");
     if there {
         // SAFETY: the processor has the three features that the function is compiled for.
-        unsafe { compiled(values, ranks, found) };
+        unsafe { compiled(values, ranks, results) };
     }
     there
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-fn compiled(values: &[f64], ranks: &[usize], found: &mut [f64]) {
-    select::at_ranks(values, ranks, found);
+fn compiled(values: &[f64], ranks: &[usize], results: &mut [f64]) {
+    select::at_ranks(values, ranks, results);
 }

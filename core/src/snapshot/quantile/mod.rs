@@ -18,15 +18,15 @@ pub(crate) fn select<const N: usize>(values: &[f64], quantiles: &[f64; N]) -> Op
     let index = quantiles.map(|q| q * last as f64);
     // Both neighbours, or the lower one twice if the index is whole.
     let ranks = index.map(|index| [index as usize, index as usize + usize::from(index.fract() > 0.0)]);
-    let mut found = [[0.0; 2]; N];
+    let mut results = [[0.0; 2]; N];
     if ranks.as_flattened().is_sorted() {
-        at_ranks(values, ranks.as_flattened(), found.as_flattened_mut());
+        at_ranks(values, ranks.as_flattened(), results.as_flattened_mut());
     } else {
         // Some quantiles are between the same two values.
-        ranks.iter().zip(&mut found).for_each(|(ranks, found)| at_ranks(values, ranks, found));
+        ranks.iter().zip(&mut results).for_each(|(ranks, results)| at_ranks(values, ranks, results));
     }
     let mut between = index;
-    for (value, [lower, upper]) in between.iter_mut().zip(found) {
+    for (value, [lower, upper]) in between.iter_mut().zip(results) {
         let fraction = value.fract();
         *value = if fraction == 0.0 { lower } else { lower + fraction * (upper - lower) };
     }
@@ -34,12 +34,12 @@ pub(crate) fn select<const N: usize>(values: &[f64], quantiles: &[f64; N]) -> Op
 }
 
 /// Finds the values of ascending ranks, with the widest instructions of this processor.
-fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) {
+fn at_ranks(values: &[f64], ranks: &[usize], results: &mut [f64]) {
     #[cfg(target_arch = "x86_64")]
-    if avx2::at_ranks(values, ranks, found) {
+    if avx2::at_ranks(values, ranks, results) {
         return;
     }
-    select::at_ranks(values, ranks, found);
+    select::at_ranks(values, ranks, results);
 }
 
 #[cfg(test)]
@@ -62,19 +62,20 @@ mod tests {
 
     fn check<const N: usize>(values: &[f64], quantiles: &[f64; N]) {
         let expected = quantiles.map(|q| oracle(values, q).to_bits());
-        let found = select(values, quantiles).unwrap().map(f64::to_bits);
-        assert_eq!(found, expected, "{quantiles:?} of {values:?}");
+        let selected = select(values, quantiles).unwrap().map(f64::to_bits);
+        assert_eq!(selected, expected, "{quantiles:?} of {values:?}");
         alike(values);
     }
 
     /// Checks that the widest instructions of this machine and plain ones find the same values.
     fn alike(values: &[f64]) {
         let ranks: Vec<usize> = (0..values.len()).step_by(values.len().div_ceil(10)).collect();
-        let mut found = [vec![0.0; ranks.len()], vec![0.0; ranks.len()]];
-        let [widest, plain] = &mut found;
+        let mut results = [vec![0.0; ranks.len()], vec![0.0; ranks.len()]];
+        let [widest, plain] = &mut results;
         at_ranks(values, &ranks, widest);
         select::at_ranks(values, &ranks, plain);
-        let [widest, plain] = found.map(|found| found.into_iter().map(f64::to_bits).collect::<Vec<_>>());
+        let [widest, plain] =
+            results.map(|results| results.into_iter().map(f64::to_bits).collect::<Vec<_>>());
         assert_eq!(widest, plain);
     }
 
@@ -83,10 +84,10 @@ mod tests {
         fn selection_is_bit_equal_to_sort_and_index(
             values in prop::collection::vec(
                 prop_oneof![1e-9..1e7f64, Just(0.0), Just(0.25), 0.0..1e300, 0.0..1e-300], 1..1100),
-            asked in prop::array::uniform7(0.0..=1.0f64),
+            requested in prop::array::uniform7(0.0..=1.0f64),
         ) {
             let mut quantiles = [0.0, 1.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-            quantiles[7..].copy_from_slice(&asked);
+            quantiles[7..].copy_from_slice(&requested);
             quantiles.sort_by(f64::total_cmp);
             check(&values, &quantiles);
         }

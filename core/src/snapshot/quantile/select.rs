@@ -36,48 +36,48 @@ struct RankRange {
 
 /// Finds the values of ascending ranks, which must all be below the number of values.
 #[inline(always)]
-pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) {
-    search(values, ranks, found, 0);
+pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], results: &mut [f64]) {
+    search(values, ranks, results, 0);
 }
 
 #[inline(always)]
-fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
+fn search(values: &[f64], ranks: &[usize], results: &mut [f64], depth: u32) {
     if values.len() <= SMALL_INPUT {
         let mut keys: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
         keys.sort_unstable();
-        ranks.iter().zip(found).for_each(|(&rank, found)| *found = f64::from_bits(keys[rank]));
+        ranks.iter().zip(results).for_each(|(&rank, result)| *result = f64::from_bits(keys[rank]));
         return;
     }
     let (low, high) = (min(values), max(values));
     if low >= high {
-        return found.fill(values[0]);
+        return results.fill(values[0]);
     }
     // Counts have 16 bits.
     if values.len() > usize::from(u16::MAX) || depth == MAX_DEPTH {
-        return select(values, ranks, found);
+        return select(values, ranks, results);
     }
     let ranges = ranges(values, low, high);
-    let held = ranges_holding(&counts(&ranges), ranks);
-    if held.iter().map(|holder| holder.count).sum::<usize>() > MAX_GATHERED {
-        return held.into_iter().for_each(|holder| {
+    let holders = ranges_holding(&counts(&ranges), ranks);
+    if holders.iter().map(|holder| holder.count).sum::<usize>() > MAX_GATHERED {
+        return holders.into_iter().for_each(|holder| {
             in_range(
                 values,
                 &ranges,
                 &holder,
                 &ranks[holder.ranks.clone()],
-                &mut found[holder.ranks.clone()],
+                &mut results[holder.ranks.clone()],
                 depth,
             );
         });
     }
     let mut keys = [0; MAX_GATHERED + 1];
-    gather(values, &ranges, &held, &mut keys);
-    let mut before = 0;
-    for holder in &held {
+    gather(values, &ranges, &holders, &mut keys);
+    let mut gathered = 0;
+    for holder in &holders {
         for at in holder.ranks.clone() {
-            found[at] = f64::from_bits(keys[before + ranks[at] - holder.below]);
+            results[at] = f64::from_bits(keys[gathered + ranks[at] - holder.below]);
         }
-        before += holder.count;
+        gathered += holder.count;
     }
 }
 
@@ -160,9 +160,9 @@ fn ranges_holding(counts: &[u16; RANGES], ranks: &[usize]) -> Vec<RankRange> {
 
 /// Gathers the sorted bits of the values in those ranges, at most [`MAX_GATHERED`].
 #[inline(always)]
-fn gather(values: &[f64], ranges: &[u16], held: &[RankRange], keys: &mut [u64; MAX_GATHERED + 1]) {
+fn gather(values: &[f64], ranges: &[u16], holders: &[RankRange], keys: &mut [u64; MAX_GATHERED + 1]) {
     let mut wanted = [0_u8; RANGES];
-    held.iter().for_each(|holder| wanted[usize::from(holder.range)] = 1);
+    holders.iter().for_each(|holder| wanted[usize::from(holder.range)] = 1);
     // One element more than needed: each value is stored, and the length advances only if it is
     // kept.
     let mut length = 0;
@@ -181,31 +181,31 @@ fn in_range(
     ranges: &[u16],
     holder: &RankRange,
     ranks: &[usize],
-    found: &mut [f64],
+    results: &mut [f64],
     depth: u32,
 ) {
-    let mut held = vec![0.0; holder.count + 1];
+    let mut gathered = vec![0.0; holder.count + 1];
     let mut length = 0;
     for (&value, &range) in values.iter().zip(ranges) {
-        held[length] = value;
+        gathered[length] = value;
         length += usize::from(range == holder.range);
     }
     let ranks: Vec<usize> = ranks.iter().map(|rank| rank - holder.below).collect();
-    search(&held[..length], &ranks, found, depth + 1);
+    search(&gathered[..length], &ranks, results, depth + 1);
 }
 
 /// Selects the lowest rank first: each selection leaves the other ranks to its right, so the parts
 /// shrink fastest.
 #[cold]
 #[inline(never)]
-fn select(values: &[f64], ranks: &[usize], found: &mut [f64]) {
+fn select(values: &[f64], ranks: &[usize], results: &mut [f64]) {
     let mut keys: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
     let mut done = 0;
-    for (&rank, found) in ranks.iter().zip(found) {
+    for (&rank, result) in ranks.iter().zip(results) {
         if rank >= done {
             keys[done..].select_nth_unstable(rank - done);
             done = rank + 1;
         }
-        *found = f64::from_bits(keys[rank]);
+        *result = f64::from_bits(keys[rank]);
     }
 }

@@ -14,6 +14,15 @@ use sorted_values::SortedValues;
 
 /// The newest observations of a series over all threads and processes, oldest first. Clones are
 /// cheap and share computed quantiles.
+///
+/// ```
+/// use ictus::snapshot::{Observation, Window};
+///
+/// let observations = (1..=5).map(|stamp| Observation::new(stamp, stamp as f64 / 10.0));
+/// let window = Window::newest(observations.collect(), 3);
+/// assert_eq!(window.len(), 3);
+/// assert_eq!((window.last(), window.quantile(0.5)), (Some(0.5), Some(0.4)));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Window(Arc<Inner>);
 
@@ -165,10 +174,10 @@ impl Window {
         if matches!(self.0.observations, Observations::Merged(_)) {
             *self = self.sorted();
         }
-        let held = Arc::make_mut(&mut self.0);
-        (held.quantiles, held.listed) = (OnceLock::new(), OnceLock::new());
-        held.timeline = timeline.clone();
-        match &mut held.observations {
+        let inner = Arc::make_mut(&mut self.0);
+        (inner.quantiles, inner.listed) = (OnceLock::new(), OnceLock::new());
+        inner.timeline = timeline.clone();
+        match &mut inner.observations {
             Observations::Sorted(sorted) => sorted.slide(arrivals, length, timeline),
             Observations::Merged(_) => None,
         }
@@ -255,7 +264,7 @@ impl Window {
         if !(0.0..=1.0).contains(&q) {
             return None;
         }
-        quantile::select(self.values(), &[q]).map(|[found]| found)
+        quantile::select(self.values(), &[q]).map(|[value]| value)
     }
 
     /// Returns the five quantiles that every surface shows, in the order of [`QUANTILES`].
@@ -336,10 +345,10 @@ mod tests {
     fn shared_window_is_copied_on_write() {
         let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
         let mut window = Window::newest((0..10).map(at).collect(), 10);
-        let (held, median) = (window.clone(), window.quantile(0.5));
-        assert_eq!(held.quantiles().unwrap()[0], 4.5);
+        let (copy, median) = (window.clone(), window.quantile(0.5));
+        assert_eq!(copy.quantiles().unwrap()[0], 4.5);
         window.slide(&[at(10), at(11)], 10, &Timeline::default());
-        assert_eq!((held.len(), held.quantile(0.5), held.quantiles().unwrap()[0]), (10, median, 4.5));
+        assert_eq!((copy.len(), copy.quantile(0.5), copy.quantiles().unwrap()[0]), (10, median, 4.5));
         assert_eq!(
             (window.len(), window.quantile(0.5), window.quantiles().unwrap()[0]),
             (10, Some(6.5), 6.5)

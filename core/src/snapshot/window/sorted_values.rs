@@ -142,17 +142,17 @@ impl SortedValues {
     }
 
     /// Reserves memory for more observations, of at most `most` in all.
-    fn reserve(&mut self, more: usize, most: usize) {
+    fn reserve(&mut self, more: usize, max: usize) {
         let (used, capacity) = (self.values.len(), self.values.capacity());
         if used + more > capacity {
-            let more = (2 * capacity).min(most).max(used + more) - used;
+            let more = (2 * capacity).min(max).max(used + more) - used;
             self.values.reserve_exact(more);
             self.stamps.reserve_exact(more);
             self.lane_indexes.reserve_exact(more);
-        } else if capacity > most {
-            self.values.shrink_to(most);
-            self.stamps.shrink_to(most);
-            self.lane_indexes.shrink_to(most);
+        } else if capacity > max {
+            self.values.shrink_to(max);
+            self.stamps.shrink_to(max);
+            self.lane_indexes.shrink_to(max);
         }
     }
 
@@ -217,7 +217,10 @@ mod tests {
                 ]);
             }
             // More than the window, for evicted observations that are not yet removed.
-            assert!(rooms.iter().flatten().all(|&room| room <= LENGTH + slack(LENGTH)), "parts of {part}");
+            assert!(
+                rooms.iter().flatten().all(|&capacity_left| capacity_left <= LENGTH + slack(LENGTH)),
+                "parts of {part}"
+            );
             rooms.dedup();
             assert!(rooms.len() <= 12, "parts of {part}: {rooms:?}");
         }
@@ -254,15 +257,15 @@ mod tests {
                 };
                 let mut part: Vec<Observation> = part.iter().enumerate().map(observation).collect();
                 Timeline::default().sort(&mut part);
-                let gone = sorted.slide(&part, length, &Timeline::default());
+                let evicted = sorted.slide(&part, length, &Timeline::default());
                 // Evicted observations do not return.
                 all.extend(part);
                 Timeline::default().sort(&mut all);
                 let went = all.drain(..all.len().saturating_sub(length)).next_back();
-                prop_assert_eq!(gone, went);
+                prop_assert_eq!(evicted, went);
                 prop_assert_eq!(observations(&sorted), &all[..]);
-                let (capacity, most) = (sorted.values.capacity(), (length + slack(length)).max(all.len()));
-                prop_assert!(capacity <= most, "{} for {}", capacity, length);
+                let (capacity, max) = (sorted.values.capacity(), (length + slack(length)).max(all.len()));
+                prop_assert!(capacity <= max, "{} for {}", capacity, length);
                 let lanes: BTreeSet<u64> = all.iter().map(|one| one.origin).collect();
                 prop_assert!(sorted.lanes.len() <= lanes.len() + 3);
                 let values: Vec<f64> = all.iter().map(|one| one.value).collect();

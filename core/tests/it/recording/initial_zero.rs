@@ -83,6 +83,36 @@ fn removed_series_is_absent_until_it_is_requested_again() {
 }
 
 #[test]
+fn registry_removes_a_series_by_its_name_and_labels() {
+    let (_directory, registries) = registries();
+    for registry in registries {
+        let jobs = registry.counter("jobs_total", "", &["tenant", "queue"]).unwrap();
+        let others = registry.counter("jobs", "", &["tenant"]).unwrap();
+        registry.gauge("active_total", "", &[]).unwrap();
+        for name in ["jobs", "jobs_total"] {
+            jobs.labels(&["acme", "mail"]).unwrap().inc();
+            others.labels(&["acme"]).unwrap().inc();
+            // Only the set of label names and values decides, not their order.
+            for labels in [&[("tenant", "acme"), ("queue", "sms")][..], &[("queue", "mail")], &[]] {
+                assert!(!registry.remove(name, labels).unwrap(), "{labels:?}");
+            }
+            assert!(registry.remove(name, &[("tenant", "acme"), ("queue", "mail")]).unwrap());
+            assert!(!registry.remove(name, &[("queue", "mail"), ("tenant", "acme")]).unwrap());
+            assert!(registry.snapshot().unwrap().get("jobs", &[("tenant", "acme")]).is_some());
+            assert!(registry.remove(name, &[("tenant", "acme")]).unwrap());
+        }
+        // A gauge whose name ends with `_total` does not hide a counter.
+        registry.gauge("done_total", "", &["queue"]).unwrap();
+        registry.counter("done", "", &["queue"]).unwrap().labels(&["mail"]).unwrap();
+        assert!(registry.remove("done_total", &[("queue", "mail")]).unwrap());
+        assert!(!registry.remove("active", &[]).unwrap(), "only counters have two spellings");
+        assert!(registry.remove("active_total", &[]).unwrap());
+        assert!(!registry.remove("unregistered", &[]).unwrap());
+        assert_eq!(registry.snapshot().unwrap().families, []);
+    }
+}
+
+#[test]
 fn expired_series_is_shown_again_when_it_is_requested() {
     let registry = Registry::new();
     let jobs = registry.counter("jobs", "", &["queue"]).unwrap();

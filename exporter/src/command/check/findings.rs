@@ -63,7 +63,7 @@ pub(super) fn check_snapshot(directory: &Path, snapshot: &Snapshot, left_out: u6
     findings
 }
 
-/// Returns problems of the files, and of what they contain as a whole.
+/// Returns problems of the files, and of their contents as a whole.
 fn check_segments(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
     let (shown, health) = (directory.display(), &snapshot.health);
     let mut findings = Vec::new();
@@ -102,7 +102,7 @@ fn recording_problems(lost: &Lost) -> [(u64, i32, String); 7] {
             no_room,
             NO_SPACE,
             format!(
-                "no room to record, {}; enlarge the file system, by about 20 KB for each series of each worker",
+                "no space to record, {}; enlarge the file system, by about 20 KB for each series of each worker",
                 counted(no_room, "time", "times"),
             ),
         ),
@@ -127,9 +127,8 @@ fn recording_problems(lost: &Lost) -> [(u64, i32, String); 7] {
             lost.process_local_lanes,
             PROCESS_LOCAL,
             format!(
-                "{}, now or earlier, in memory that only one process can read, because its segment could not be \
-             created or grow; the log of the process has the cause (a full disk, too few descriptors, \
-             permissions): once it has passed, the data is written here",
+                "{}, now or earlier, in memory that only one process can read; its log has the cause (a full disk, too few \
+             descriptors, permissions): remove it, and the process writes the data here",
                 counted(lost.process_local_lanes, "lane", "lanes"),
             ),
         ),
@@ -137,8 +136,8 @@ fn recording_problems(lost: &Lost) -> [(u64, i32, String); 7] {
             lost.removed_files,
             FILE_REMOVED,
             format!(
-                "{} removed while their processes lived, which wrote them anew; data of ended processes is lost: \
-             exclude the directory from the cleaner that removed them",
+                "{} removed while their processes lived, which wrote them again; data of ended processes is \
+             lost: exclude the directory from the cleaner that removed them",
                 counted(lost.removed_files, "segment file", "segment files"),
             ),
         ),
@@ -179,7 +178,7 @@ fn rejections(lost: &Lost) -> (u64, String) {
     (total, texts.collect::<Vec<_>>().join(", "))
 }
 
-/// Returns what the reader did not show, with how often.
+/// Returns the kinds of data that the reader did not show, with their counts.
 fn reading_problems(health: &Health, left_out: u64) -> [(u64, i32, String); 6] {
     [
         (

@@ -1,6 +1,6 @@
 //! Authentication with the `Authorization` header: bearer tokens and basic passwords.
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bcrypt::HashParts;
@@ -10,8 +10,11 @@ use ring::{
     rand::SystemRandom,
 };
 
-use super::{hashed::Hashed, usage_error};
-use crate::{error::Result, secret_file};
+use super::hashed::Hashed;
+use crate::{
+    error::{Error, Result},
+    secret_file,
+};
 
 const BEARER: &str = "bearer";
 const BASIC: &str = "basic";
@@ -25,7 +28,7 @@ pub(super) struct Auth {
     key: Key,
     basic: Vec<Tag>,
     bearer: Vec<Tag>,
-    hashed: Hashed,
+    hashed: Arc<Hashed>,
 }
 
 /// The result of checking a request's header.
@@ -48,57 +51,35 @@ impl fmt::Debug for Auth {
 
 impl Auth {
     pub(super) fn read(path: &Path) -> Result<Auth> {
-        let text = secret_file::read_text(path).map_err(|why| usage_error(path, why))?;
+        let text = secret_file::read_text(path).map_err(|reason| Error::unusable_file(path, reason))?;
         secret_file::warn_if_readable_by_others(path);
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new());
-        let key = key.map_err(|_| usage_error(path, "the system returns no random numbers"))?;
-        let hashed = Hashed::new(key.clone());
-        let mut auth = Auth { key, basic: Vec::new(), bearer: Vec::new(), hashed };
+        let key = key.map_err(|_| {
+            Error::unusable_file(
+                path,
+                "the system returns no random numbers; allow the system call getrandom",
+            )
+        })?;
+        let (mut basic, mut bearer, mut hashed) = (Vec::new(), Vec::new(), Vec::new());
         for (number, line) in (1..).zip(text.lines()) {
             // The line itself is secret and therefore not part of the error.
-            auth.add(line).map_err(|why| usage_error(path, format!("line {number} {why}")))?;
+            match parse(line)
+                .map_err(|reason| Error::unusable_file(path, format!("line {number} {reason}")))?
+            {
+                None => {}
+                Some(Credential::Basic(secret)) => basic.push(hmac::sign(&key, secret.as_bytes())),
+                Some(Credential::Bearer(secret)) => bearer.push(hmac::sign(&key, secret.as_bytes())),
+                Some(Credential::Hashed(user, hash)) => hashed.push((user.to_owned(), hash.to_owned())),
+            }
         }
-        if auth.basic.is_empty() && auth.bearer.is_empty() && auth.hashed.len() == 0 {
-            return Err(usage_error(
+        if basic.is_empty() && bearer.is_empty() && hashed.is_empty() {
+            return Err(Error::unusable_file(
                 path,
                 "it has no credentials; add a line `bearer TOKEN` or `basic USER:PASSWORD`",
             ));
         }
-        Ok(auth)
-    }
-
-    fn add(&mut self, line: &str) -> std::result::Result<(), &'static str> {
-        let line = line.trim_ascii();
-        if line.is_empty() || line.starts_with('#') {
-            return Ok(());
-        }
-        let (scheme, secret) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-        let secret = secret.trim_ascii();
-        if scheme.eq_ignore_ascii_case(BASIC)
-            && let Some((user, hash)) = secret.split_once(':')
-            && ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix))
-        {
-            let parts: HashParts = hash
-                .parse()
-                .map_err(|_| "has an invalid bcrypt hash; create `USER:HASH` with `htpasswd -nBC 10 USER`")?;
-            if parts.get_cost() > MAX_COST {
-                return Err("has a bcrypt hash with a cost above 14, which takes too long to check");
-            }
-            self.hashed.add(user, hash);
-            return Ok(());
-        }
-        let (tags, well) = match scheme.to_ascii_lowercase().as_str() {
-            BEARER => (&mut self.bearer, !secret.is_empty() && !secret.contains([' ', '\t'])),
-            BASIC => {
-                (&mut self.basic, secret.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
-            }
-            _ => return Err("has an unknown scheme; write it as `bearer TOKEN` or `basic USER:PASSWORD`"),
-        };
-        if !well {
-            return Err("has no secret; write it as `bearer TOKEN` or `basic USER:PASSWORD`");
-        }
-        tags.push(hmac::sign(&self.key, secret.as_bytes()));
-        Ok(())
+        let hashed = Arc::new(Hashed::new(key.clone(), hashed));
+        Ok(Auth { key, basic, bearer, hashed })
     }
 
     /// Checks the header of a request.
@@ -130,14 +111,14 @@ impl Auth {
     }
 
     /// Returns the passwords configured as hashes.
-    pub(super) fn hashed(&self) -> &Hashed {
+    pub(super) fn hashed(&self) -> &Arc<Hashed> {
         &self.hashed
     }
 
     /// Compares with every tag, so that the time does not depend on which one matches.
     fn contains(&self, tags: &[Tag], secret: &[u8]) -> bool {
         let same = |tag: &Tag| hmac::verify(&self.key, secret, tag.as_ref()).is_ok();
-        tags.iter().fold(false, |found, tag| found | same(tag))
+        tags.iter().fold(false, |is_member, tag| is_member | same(tag))
     }
 
     /// Returns the accepted schemes, as the value of `WWW-Authenticate`.
@@ -149,4 +130,50 @@ impl Auth {
             (false, _) => "Basic realm=\"ictus\"",
         })
     }
+}
+
+/// A line of the file.
+enum Credential<'a> {
+    /// `USER:PASSWORD`.
+    Basic(&'a str),
+    Bearer(&'a str),
+    /// A user, and the bcrypt hash of the password.
+    Hashed(&'a str, &'a str),
+}
+
+/// Parses a line. Returns none for an empty line and a comment.
+fn parse(line: &str) -> std::result::Result<Option<Credential<'_>>, &'static str> {
+    let line = line.trim_ascii();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let (scheme, secret) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    let secret = secret.trim_ascii();
+    if scheme.eq_ignore_ascii_case(BASIC)
+        && let Some((user, hash)) = secret.split_once(':')
+        && ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix))
+    {
+        let parts: HashParts = hash
+            .parse()
+            .map_err(|_| "has an invalid bcrypt hash; create `USER:HASH` with `htpasswd -nBC 10 USER`")?;
+        if parts.get_cost() > MAX_COST {
+            return Err(
+                "has a bcrypt hash with a cost above 14, which takes too long to check; create `USER:HASH` with \
+             `htpasswd -nBC 10 USER`",
+            );
+        }
+        return Ok(Some(Credential::Hashed(user, hash)));
+    }
+    let (credential, is_complete) = match scheme.to_ascii_lowercase().as_str() {
+        BEARER => (Credential::Bearer(secret), !secret.is_empty() && !secret.contains([' ', '\t'])),
+        BASIC => (
+            Credential::Basic(secret),
+            secret.split_once(':').is_some_and(|(_, password)| !password.is_empty()),
+        ),
+        _ => return Err("has an unknown scheme; write it as `bearer TOKEN` or `basic USER:PASSWORD`"),
+    };
+    if !is_complete {
+        return Err("has no secret; write it as `bearer TOKEN` or `basic USER:PASSWORD`");
+    }
+    Ok(Some(credential))
 }

@@ -7,7 +7,7 @@ use std::{
 
 use ictus::host::LogOnce;
 
-use crate::http::places::Peer;
+use crate::http::slots::Peer;
 
 /// Minimum interval between two log lines.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);

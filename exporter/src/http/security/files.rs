@@ -6,7 +6,16 @@ use crate::secret_file::{self, Stamp};
 
 /// The files from which a [`Security`](super::Security) is read. A file that is not set imposes no
 /// requirement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// ```
+/// use ictus_exporter::http::SecurityFiles;
+///
+/// let files = SecurityFiles::new()
+///     .with_certificate("/etc/ictus/tls.pem", "/etc/ictus/tls.key")
+///     .with_auth("/etc/ictus/credentials");
+/// assert!(!files.is_empty());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SecurityFiles {
     pub(super) certificate: Option<(PathBuf, PathBuf)>,

@@ -12,8 +12,6 @@ use std::{
 use ring::hmac::{self, Key, Tag};
 use tokio::sync::Semaphore;
 
-use super::auth::Auth;
-
 /// Maximum number of cached verdicts of each kind.
 const MAX_REMEMBERED: usize = 64;
 /// Maximum number of passwords that wait for verification; further ones are refused immediately.
@@ -42,13 +40,10 @@ pub(super) enum Verdict {
 }
 
 impl Hashed {
-    pub(super) fn new(key: Key) -> Hashed {
+    /// Creates a verifier of users with their hashes.
+    pub(super) fn new(key: Key, users: Vec<(String, String)>) -> Hashed {
         let (turn, waiting) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(MAX_WAITING)));
-        Hashed { key, users: Vec::new(), verdicts: Mutex::default(), turn, waiting }
-    }
-
-    pub(super) fn add(&mut self, user: &str, hash: &str) {
-        self.users.push((user.to_owned(), hash.to_owned()));
+        Hashed { key, users, verdicts: Mutex::default(), turn, waiting }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,21 +51,20 @@ impl Hashed {
     }
 
     /// Verifies `USER:PASSWORD`. Must be called inside a runtime.
-    pub(super) async fn verdict(auth: &Arc<Auth>, secret: Vec<u8>) -> Verdict {
-        let hashed = auth.hashed();
-        if let Some(verdict) = hashed.remembered(&secret) {
+    pub(super) async fn verdict(self: &Arc<Self>, secret: Vec<u8>) -> Verdict {
+        if let Some(verdict) = self.remembered(&secret) {
             return verdict;
         }
-        let Ok(_waiting) = hashed.waiting.clone().try_acquire_owned() else { return Verdict::Busy };
-        let Ok(turn) = hashed.turn.clone().acquire_owned().await else { return Verdict::Busy };
+        let Ok(_waiting) = self.waiting.clone().try_acquire_owned() else { return Verdict::Busy };
+        let Ok(turn) = self.turn.clone().acquire_owned().await else { return Verdict::Busy };
         // While this request waited, another one may have verified the same password.
-        if let Some(verdict) = hashed.remembered(&secret) {
+        if let Some(verdict) = self.remembered(&secret) {
             return verdict;
         }
-        let auth = auth.clone();
+        let hashed = Arc::clone(self);
         let tried = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            auth.hashed().try_now(&secret)
+            hashed.try_now(&secret)
         });
         tried.await.unwrap_or(Verdict::Invalid)
     }
@@ -98,7 +92,7 @@ impl Hashed {
         let verdicts = self.verdicts();
         let has = |tags: &VecDeque<Tag>| {
             let same = |tag: &Tag| hmac::verify(&self.key, secret, tag.as_ref()).is_ok();
-            tags.iter().fold(false, |found, tag| found | same(tag))
+            tags.iter().fold(false, |is_remembered, tag| is_remembered | same(tag))
         };
         if has(&verdicts.valid) {
             Some(Verdict::Valid)

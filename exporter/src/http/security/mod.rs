@@ -32,13 +32,13 @@ use self::{
     auth::{Auth, Proof},
     failures::Failures,
     files::Stamps,
-    hashed::{Hashed, Verdict},
+    hashed::Verdict,
 };
 use super::{
     connection_policy::{Accepted, ConnectionPolicy, Refused},
     listener::ByteStream,
-    places::Peer,
-    route,
+    response, route,
+    slots::Peer,
 };
 use crate::error::{Error, Result};
 
@@ -50,6 +50,21 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 const POLL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The requirements of a [`Server`](super::Server) for its clients; clones share their state.
+///
+/// ```
+/// use ictus::Registry;
+/// use ictus_exporter::{Source, http::{Security, SecurityFiles, Server}};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let credentials = directory.path().join("credentials");
+/// std::fs::write(&credentials, "bearer s3cret\n")?;
+/// let security = Security::open(SecurityFiles::new().with_auth(&credentials))?;
+/// assert!(security.is_authenticated() && !security.is_tls());
+/// let source = Source::from_registry(Registry::new());
+/// let server = Server::start_secured(source, "127.0.0.1:0".parse()?, Some(security))?;
+/// server.stop();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Security {
     shared: Arc<SecurityState>,
@@ -156,7 +171,7 @@ impl Security {
     /// [`Error::Security`] if a file cannot be read or is malformed.
     pub fn open(files: SecurityFiles) -> Result<Security> {
         if let (None, Some(authorities)) = (&files.certificate, &files.client_authorities) {
-            return Err(usage_error(
+            return Err(Error::unusable_file(
                 authorities,
                 "client certificates need TLS: give the endpoint a certificate and its key",
             ));
@@ -284,13 +299,13 @@ impl Security {
             Proof::Valid => return None,
             Proof::Missing => {}
             Proof::Invalid => self.shared.failures.add(peer),
-            Proof::Hashed(secret) => match Hashed::verdict(auth, secret).await {
+            Proof::Hashed(secret) => match auth.hashed().verdict(secret).await {
                 Verdict::Valid => return None,
                 Verdict::Invalid => self.shared.failures.add(peer),
                 Verdict::Busy => return Some(too_many()),
             },
         }
-        let mut refusal = route::text_response(StatusCode::UNAUTHORIZED, "Unauthorized");
+        let mut refusal = response::text_response(StatusCode::UNAUTHORIZED, "Unauthorized");
         refusal.headers_mut().insert(WWW_AUTHENTICATE, auth.challenge());
         Some(refusal)
     }
@@ -320,7 +335,7 @@ impl ConnectionPolicy for Security {
 
 /// Returns the response while the credentials cannot be read.
 fn closed() -> Response<Bytes> {
-    route::text_response(
+    response::text_response(
         StatusCode::INTERNAL_SERVER_ERROR,
         "The endpoint's credentials cannot be read - See the exporter's log",
     )
@@ -328,13 +343,9 @@ fn closed() -> Response<Bytes> {
 
 /// Returns the response while too many passwords wait for verification.
 fn too_many() -> Response<Bytes> {
-    let mut refusal = route::text_response(StatusCode::TOO_MANY_REQUESTS, "Too many logins - Try again");
+    let mut refusal = response::text_response(StatusCode::TOO_MANY_REQUESTS, "Too many logins - Try again");
     refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     refusal
-}
-
-fn usage_error(path: &Path, why: impl Into<String>) -> Error {
-    Error::Security { path: path.to_owned(), why: why.into(), then: None }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use super::{super::listener::ByteStream, usage_error};
-use crate::error::Result;
+use super::super::listener::ByteStream;
+use crate::error::{Error, Result};
 
 const NO_TLS: &str = "this program has no TLS; build ictus-exporter with the feature `tls`";
 
@@ -24,11 +24,11 @@ impl Acceptor {
 }
 
 pub(super) fn identity(chain: &Path, _: &Path) -> Result<Arc<Identity>> {
-    Err(usage_error(chain, NO_TLS))
+    Err(Error::unusable_file(chain, NO_TLS))
 }
 
 pub(super) fn client_verifier(authorities: &Path) -> Result<Arc<ClientVerifier>> {
-    Err(usage_error(authorities, NO_TLS))
+    Err(Error::unusable_file(authorities, NO_TLS))
 }
 
 pub(super) fn acceptor(identity: Arc<Identity>, _: Option<Arc<ClientVerifier>>) -> Result<Acceptor> {

@@ -74,10 +74,10 @@ fn error_of_a_file_has_no_secrets() {
 }
 
 fn certificate(folder: &Path, name: &str) -> (std::path::PathBuf, std::path::PathBuf) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (chain, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
-    fs::write(&chain, made.cert.pem()).unwrap();
-    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::write(&chain, certified.cert.pem()).unwrap();
+    fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
     (chain, key)
 }
 
@@ -132,6 +132,24 @@ fn errors_quote_no_secret() {
             assert!(!parts.into_iter().any(|part| text.contains(&part)), "{text}");
             assert!(!text.contains(&spelled[1..20]), "{text}");
         }
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, key) = certificate(folder.path(), "one");
+    let hash = "$2b$04$abcdefghijklmnopqrstuuJ9pOk9SVxhCY0Q9jv0lTzXeyJ8bTq3G";
+    let credentials = folder.path().join("credentials");
+    fs::write(&credentials, format!("bearer s3cret\nbasic ann:s3cret\nbasic bob:{hash}\n")).unwrap();
+    let files = SecurityFiles::new().with_certificate(&chain, &key).with_auth(&credentials);
+    let security = Security::open(files).unwrap();
+    let text = format!("{security:#?}");
+    assert!(text.contains("2 basic, 1 bearer"), "{text}");
+    let key = fs::read_to_string(&key).unwrap();
+    for secret in ["s3cret", "ann", hash].into_iter().chain(key.lines().filter(|line| !line.starts_with('-')))
+    {
+        assert!(!text.contains(secret), "{text}");
     }
 }
 
@@ -231,9 +249,7 @@ fn passwords_may_be_given_as_hashes() {
     let verdict = |pair: &str| {
         let header = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).unwrap();
         match auth.proof(Some(&header)) {
-            Proof::Hashed(secret) => {
-                runtime.block_on(super::Hashed::verdict(&auth, secret)) == super::Verdict::Valid
-            }
+            Proof::Hashed(secret) => runtime.block_on(auth.hashed().verdict(secret)) == super::Verdict::Valid,
             proof => proof == Proof::Valid,
         }
     };

@@ -16,7 +16,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{super::listener::ByteStream, usage_error};
+use super::super::listener::ByteStream;
 use crate::{
     error::{Error, Result},
     secret_file,
@@ -24,7 +24,7 @@ use crate::{
 
 /// The only protocol that is served; every HTTP client that negotiates supports it.
 const HTTP: &[u8] = b"http/1.1";
-const ADVICE: &str = "give it as PEM, which begins with -----BEGIN";
+const ADVICE: &str = "give a PEM file, which begins with -----BEGIN";
 
 /// A certificate with its key.
 pub(super) type Identity = CertifiedKey;
@@ -43,16 +43,22 @@ impl Acceptor {
 /// Reads the server's certificate with its key.
 pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<Identity>> {
     let certificates = certificates(chain)?;
-    let bytes = secret_file::read(key).map_err(|why| usage_error(key, why))?;
+    let bytes = secret_file::read(key).map_err(|reason| Error::unusable_file(key, reason))?;
     let private = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| not_pem(key, &error))?;
     secret_file::warn_if_readable_by_others(key);
     // Errors of the library are not shown: they may quote the secret.
     let private = ring::default_provider().key_provider.load_private_key(private).map_err(|_| {
-        usage_error(key, "its kind of key is not supported; give an RSA, ECDSA (P-256, P-384) or Ed25519 key")
+        Error::unusable_file(
+            key,
+            "its kind of key is not supported; give an RSA, ECDSA (P-256, P-384) or Ed25519 key",
+        )
     })?;
     let identity = CertifiedKey::new(certificates, private);
     identity.keys_match().map_err(|_| {
-        usage_error(chain, format!("it does not match the private key {}; give its own key", key.display()))
+        Error::unusable_file(
+            chain,
+            format!("it does not match the private key {}; give its own key", key.display()),
+        )
     })?;
     Ok(Arc::new(identity))
 }
@@ -61,14 +67,17 @@ pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<Identity>> {
 pub(super) fn client_verifier(authorities: &Path) -> Result<Arc<dyn ClientCertVerifier>> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(authorities)? {
-        roots
-            .add(certificate)
-            .map_err(|_| usage_error(authorities, "one of its certificates is malformed"))?;
+        roots.add(certificate).map_err(|_| {
+            Error::unusable_file(authorities, "one of its certificates is malformed; create the file again")
+        })?;
     }
     let provider = Arc::new(ring::default_provider());
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(|_| usage_error(authorities, "its certificates are not those of certificate authorities"))
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().map_err(|_| {
+        Error::unusable_file(
+            authorities,
+            "its certificates are not those of certificate authorities; give the certificates of authorities",
+        )
+    })
 }
 
 pub(super) fn acceptor(
@@ -89,7 +98,7 @@ pub(super) fn acceptor(
 
 /// Reads the certificates of a file, at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let bytes = secret_file::read(path).map_err(|why| usage_error(path, why))?;
+    let bytes = secret_file::read(path).map_err(|reason| Error::unusable_file(path, reason))?;
     let certificates: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let certificates = certificates.map_err(|error| not_pem(path, &error))?;
     if certificates.is_empty() {
@@ -100,11 +109,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
 
 /// Describes the kind of the error only: the library's text quotes lines of the file.
 fn not_pem(path: &Path, error: &pem::Error) -> Error {
-    let why = match error {
-        pem::Error::NoItemsFound => "it has none",
-        pem::Error::MissingSectionEnd { .. } => "its end is missing",
-        pem::Error::Base64Decode(_) => "its content is not base64",
+    let reason = match error {
+        pem::Error::NoItemsFound => "it has no section in PEM",
+        pem::Error::MissingSectionEnd { .. } => "the end of a section is missing",
+        pem::Error::Base64Decode(_) => "a section is not base64",
         _ => "it is malformed",
     };
-    usage_error(path, format!("{why}; {ADVICE}"))
+    Error::unusable_file(path, format!("{reason}; {ADVICE}"))
 }

@@ -13,7 +13,7 @@ use super::{
     AllowAll, CONNECTION_TIMEOUT, Client, HEAD_TIMEOUT, Hosts, Progress, ServerContext, serve_connection,
 };
 use crate::{
-    http::{places::Peer, timed::WRITE_TIMEOUT},
+    http::{slots::Peer, timed::WRITE_TIMEOUT},
     source::Source,
 };
 

@@ -58,7 +58,7 @@ fn external_histograms_keep_their_buckets() {
         sample("card_seconds_count", None, 3.0),
         sample("card_seconds_sum", None, 7.0),
     ];
-    let family = ShownFamily::foreign("card_seconds", "", ShownType::Histogram, samples).unwrap();
+    let family = ShownFamily::external("card_seconds", "", ShownType::Histogram, samples).unwrap();
     let sent = request(&Exposition::default().with_families(&[family]), Vec::new(), 7);
     let metrics = &sent.resource_metrics[0].scope_metrics[0].metrics;
     let Data::Histogram(histogram) = found(metrics, "card_seconds") else { panic!("{metrics:?}") };

@@ -76,10 +76,10 @@ def native_handlers(
     """
     order = collector_class.__mro__
     position = order.index(_core.Collector)
-    before, after = order[:position], order[position + 1 :]
+    preceding, after = order[:position], order[position + 1 :]
     sdk_class = collector_class._sdk_class
     handlers = {}
-    reports_changes = _reports_changes(before)
+    reports_changes = _reports_changes(preceding)
     for name in methods.HANDLERS if _begins_with(after, sdk_class) else ():
         function = getattr(sdk_class, name, None)
         called = _called_methods(name, function)
@@ -87,7 +87,7 @@ def native_handlers(
             are_native = all(methods.is_native(collector_class, method) for method in called)
             overridden = not (reports_changes and are_native)
             handlers[name] = (function, called, "set_active_workers" in called, overridden)
-    namespaces = [vars(one) for one in before if "_sdk_class" in vars(one) or not _is_internal(one)]
+    namespaces = [vars(one) for one in preceding if "_sdk_class" in vars(one) or not _is_internal(one)]
     return namespaces, sdk_class, handlers
 
 
@@ -115,10 +115,10 @@ def _called_methods(name: str, function: Any) -> list[str] | None:
     if not isinstance(function, types.FunctionType):
         return None
     for handlers in (_Handlers, _EarlyHandlers):
-        known = vars(handlers).get(name)
-        if known is not None and _instructions(known.__code__) == _instructions(function.__code__):
-            names = known.__code__.co_names
-            # A module may have a function of its own with the name of a built-in one.
+        handler = vars(handlers).get(name)
+        if handler is not None and _instructions(handler.__code__) == _instructions(function.__code__):
+            names = handler.__code__.co_names
+            # A module may define a function with the name of a built-in one.
             if not {"hasattr", "max"}.intersection(names, function.__globals__):
                 return [name for name in names if name in methods.NATIVE]
     return None
@@ -132,4 +132,4 @@ def _instructions(code: types.CodeType) -> list[tuple[object, ...]]:
 
 
 _KIND = 0x3FF
-"""The flags of a code object that tell functions from generators and coroutines, and further arguments."""
+"""The flags of a code object for generators, coroutines, and further arguments."""

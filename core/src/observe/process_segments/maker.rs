@@ -67,21 +67,21 @@ impl Drop for Claim<'_> {
 }
 
 impl Maker {
-    /// Returns the segment in `place`. Creates it if there is none, or if it is the parent's. If
-    /// several threads create one, one of them is stored, and the others are passed to `discard`,
-    /// unseen.
+    /// Returns the segment in `current_segment`. Creates it if there is none, or if it is the
+    /// parent's. If several threads create one, one of them is stored, and the others are passed to
+    /// `discard`, unseen.
     pub(super) fn get_or_create(
         &self,
-        place: &ArcSwapOption<Segment>,
+        current_segment: &ArcSwapOption<Segment>,
         make: impl FnOnce() -> Option<Segment>,
         discard: impl FnOnce(&Segment),
     ) -> Option<Arc<Segment>> {
-        if let Some(segment) = is_own(place) {
+        if let Some(segment) = is_own(current_segment) {
             return Some(segment);
         }
         // In a model no thread continues while this one waits, so all of them race.
-        let _claim = if cfg!(ictus_loom) { None } else { self.turn(place)? };
-        let current = place.load_full();
+        let _claim = if cfg!(ictus_loom) { None } else { self.turn(current_segment)? };
+        let current = current_segment.load_full();
         if let Some(segment) = &current
             && segment.belongs_to_this_process()
         {
@@ -94,18 +94,18 @@ impl Maker {
             self.retry_at.store(clock::monotonic() + CREATION_RETRY_DELAY, Relaxed);
             return None;
         };
-        let before = place.compare_and_swap(&current, Some(Arc::clone(&new)));
-        if before.as_ref().map(|segment| segment.id) == current.as_ref().map(|segment| segment.id) {
+        let previous = current_segment.compare_and_swap(&current, Some(Arc::clone(&new)));
+        if previous.as_ref().map(|segment| segment.id) == current.as_ref().map(|segment| segment.id) {
             return Some(new);
         }
         discard(&new);
-        before.clone()
+        previous.clone()
     }
 
     /// Waits until this thread has the turn, until there is a segment, or until the wait for
     /// another thread times out. Returns none in a signal handler that has interrupted the
     /// creation.
-    fn turn(&self, place: &ArcSwapOption<Segment>) -> Option<Option<Claim<'_>>> {
+    fn turn(&self, current_segment: &ArcSwapOption<Segment>) -> Option<Option<Claim<'_>>> {
         let thread = this_thread();
         let mut begun = None;
         for attempt in 0_u32.. {
@@ -123,7 +123,7 @@ impl Maker {
                 }
                 thread::sleep(RETRY_DELAY);
             }
-            if is_own(place).is_some() {
+            if is_own(current_segment).is_some() {
                 break;
             }
         }
@@ -145,8 +145,8 @@ impl Maker {
 }
 
 /// Returns the segment in a place if it belongs to this process.
-fn is_own(place: &ArcSwapOption<Segment>) -> Option<Arc<Segment>> {
-    place.load_full().filter(|segment| segment.belongs_to_this_process())
+fn is_own(current_segment: &ArcSwapOption<Segment>) -> Option<Arc<Segment>> {
+    current_segment.load_full().filter(|segment| segment.belongs_to_this_process())
 }
 
 /// Returns the thread's key: the generation in the high half, a unique thread number in the low
@@ -188,57 +188,59 @@ mod tests {
 
     #[test]
     fn concurrent_threads_create_one_segment() {
-        let (maker, place, made) = (Maker::default(), ArcSwapOption::empty(), AtomicUsize::new(0));
+        let (maker, current_segment, created) =
+            (Maker::default(), ArcSwapOption::empty(), AtomicUsize::new(0));
         let make = || {
-            made.fetch_add(1, Relaxed);
+            created.fetch_add(1, Relaxed);
             thread::sleep(Duration::from_millis(50));
             Segment::anonymous().ok()
         };
         let ids: Vec<u64> = thread::scope(|scope| {
-            let present =
-                || maker.get_or_create(&place, make, |_| panic!("a second one was made")).unwrap().id;
+            let present = || {
+                maker.get_or_create(&current_segment, make, |_| panic!("a second one was made")).unwrap().id
+            };
             let threads: Vec<_> = (0..20).map(|_| scope.spawn(present)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert_eq!(made.load(Relaxed), 1);
+        assert_eq!(created.load(Relaxed), 1);
         assert!(ids.iter().all(|&id| id == ids[0]));
     }
 
     #[test]
     fn wait_for_a_stopped_creator_is_bounded() {
-        let (maker, place) = (Maker::default(), ArcSwapOption::empty());
+        let (maker, current_segment) = (Maker::default(), ArcSwapOption::empty());
         maker.by.store(super::this_thread() + 1, Relaxed);
         let begun = Instant::now();
-        let made = maker.get_or_create(&place, || Segment::anonymous().ok(), |_| {}).unwrap();
+        let segment = maker.get_or_create(&current_segment, || Segment::anonymous().ok(), |_| {}).unwrap();
         assert!(begun.elapsed() >= MAX_WAIT && begun.elapsed() < 20 * MAX_WAIT);
-        assert!(Arc::ptr_eq(&made, &place.load_full().unwrap()));
+        assert!(Arc::ptr_eq(&segment, &current_segment.load_full().unwrap()));
     }
 
     #[test]
     fn signal_handler_does_not_wait_for_the_thread_that_it_interrupted() {
-        let (maker, place) = (Maker::default(), ArcSwapOption::empty());
-        let inner = || maker.get_or_create(&place, || Segment::anonymous().ok(), |_| {});
-        let made = maker.get_or_create(
-            &place,
+        let (maker, current_segment) = (Maker::default(), ArcSwapOption::empty());
+        let inner = || maker.get_or_create(&current_segment, || Segment::anonymous().ok(), |_| {});
+        let segment = maker.get_or_create(
+            &current_segment,
             || {
                 assert!(inner().is_none());
                 Segment::anonymous().ok()
             },
             |_| {},
         );
-        assert!(made.is_some() && inner().is_some());
+        assert!(segment.is_some() && inner().is_some());
     }
 
     #[test]
     fn failure_is_not_retried_immediately() {
-        let (maker, place, calls) = (Maker::default(), ArcSwapOption::empty(), AtomicUsize::new(0));
+        let (maker, current_segment, calls) = (Maker::default(), ArcSwapOption::empty(), AtomicUsize::new(0));
         let fail = || {
             calls.fetch_add(1, Relaxed);
             None
         };
-        (0..1000).for_each(|_| assert!(maker.get_or_create(&place, fail, |_| {}).is_none()));
+        (0..1000).for_each(|_| assert!(maker.get_or_create(&current_segment, fail, |_| {}).is_none()));
         assert!(calls.load(Relaxed) < 100);
         thread::sleep(Duration::from_millis(150));
-        assert!(maker.get_or_create(&place, || Segment::anonymous().ok(), |_| {}).is_some());
+        assert!(maker.get_or_create(&current_segment, || Segment::anonymous().ok(), |_| {}).is_some());
     }
 }

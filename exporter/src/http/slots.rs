@@ -1,4 +1,4 @@
-//! Places: limits the number of an endpoint's connections, in total and for each peer.
+//! Connection slots: limits the number of an endpoint's connections, in total and for each peer.
 //!
 //! If the limit is reached, a new connection replaces the one that has made no progress for the
 //! longest time. That connection is idle, or its client neither sends nor reads. So slow clients
@@ -89,9 +89,9 @@ impl Drop for Answering {
     }
 }
 
-/// The places of one server; clones share them.
+/// The slots of one server; clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Places(Arc<Mutex<PlaceCounts>>);
+pub(super) struct Slots(Arc<Mutex<PlaceCounts>>);
 
 #[derive(Default)]
 struct PlaceCounts {
@@ -107,22 +107,22 @@ struct Connection {
     abort: Option<AbortHandle>,
 }
 
-/// A place, released when dropped.
-pub(super) struct Place {
-    places: Places,
+/// A slot, released when dropped.
+pub(super) struct Slot {
+    slots: Slots,
     id: u64,
 }
 
 /// The result of admitting a connection.
 pub(super) enum Admission {
-    Free(Place),
+    Free(Slot),
     /// Another connection was closed in exchange.
-    Exchanged(Place),
+    Exchanged(Slot),
     /// No connection can be closed, because each is being answered.
     Refused,
 }
 
-impl Places {
+impl Slots {
     pub(super) fn admit(&self, peer: Peer, progress: &Arc<Progress>) -> Admission {
         let mut state = self.state();
         let of_peer = state.connections.iter().filter(|connection| connection.peer == peer).count();
@@ -141,8 +141,8 @@ impl Places {
         let id = state.next;
         state.next += 1;
         state.connections.push(Connection { id, peer, progress: progress.clone(), abort: None });
-        let place = Place { places: self.clone(), id };
-        if exchanged.is_some() { Admission::Exchanged(place) } else { Admission::Free(place) }
+        let slot = Slot { slots: self.clone(), id };
+        if exchanged.is_some() { Admission::Exchanged(slot) } else { Admission::Free(slot) }
     }
 
     /// Allows a connection to be closed in exchange for a new one.
@@ -185,15 +185,15 @@ impl PlaceCounts {
     }
 }
 
-impl Place {
+impl Slot {
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut state = self.places.state();
+        let mut state = self.slots.state();
         state.connections.retain(|connection| connection.id != self.id);
     }
 }
@@ -208,15 +208,15 @@ mod tests {
         time::{Instant, sleep},
     };
 
-    use super::{Admission, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_PEER, Peer, Place, Places, Progress};
+    use super::{Admission, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_PEER, Peer, Progress, Slot, Slots};
 
     fn peer(network: u8, host: u8) -> Peer {
         Peer::from_ip([192, 0, network, host].into())
     }
 
     struct Endpoint {
-        places: Places,
-        served: JoinSet<Place>,
+        slots: Slots,
+        served: JoinSet<Slot>,
         start: Instant,
     }
 
@@ -225,17 +225,17 @@ mod tests {
         /// refused.
         fn connect(&mut self, peer: Peer) -> (Option<bool>, Arc<Progress>) {
             let progress = Arc::new(Progress::new(self.start));
-            let (place, exchanged) = match self.places.admit(peer, &progress) {
-                Admission::Free(place) => (place, false),
-                Admission::Exchanged(place) => (place, true),
+            let (slot, exchanged) = match self.slots.admit(peer, &progress) {
+                Admission::Free(slot) => (slot, false),
+                Admission::Exchanged(slot) => (slot, true),
                 Admission::Refused => return (None, progress),
             };
-            let id = place.id();
+            let id = slot.id();
             let abort = self.served.spawn(async move {
                 pending::<()>().await;
-                place
+                slot
             });
-            self.places.served_by(id, abort);
+            self.slots.served_by(id, abort);
             (Some(exchanged), progress)
         }
     }
@@ -243,8 +243,8 @@ mod tests {
     fn with_endpoint(test: impl AsyncFnOnce(&mut Endpoint)) {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let (places, served, start) = (Places::default(), JoinSet::new(), Instant::now());
-            test(&mut Endpoint { places, served, start }).await;
+            let (slots, served, start) = (Slots::default(), JoinSet::new(), Instant::now());
+            test(&mut Endpoint { slots, served, start }).await;
         });
     }
 
@@ -257,7 +257,7 @@ mod tests {
             for _ in 0..1_000 {
                 assert_eq!(endpoint.connect(peer(2, 1)).0, Some(true));
             }
-            assert_eq!(endpoint.places.len(), MAX_CONNECTIONS_PER_PEER);
+            assert_eq!(endpoint.slots.len(), MAX_CONNECTIONS_PER_PEER);
             assert_eq!(endpoint.connect(peer(2, 2)).0, Some(false));
         });
     }
@@ -274,13 +274,13 @@ mod tests {
                 endpoint.connect(peer(1, host));
                 endpoint.connect(peer(0, host));
             }
-            assert_eq!(endpoint.places.len(), MAX_CONNECTIONS);
-            let held = |progress: &Arc<Progress>| {
-                let state = endpoint.places.state();
+            assert_eq!(endpoint.slots.len(), MAX_CONNECTIONS);
+            let admitted = |progress: &Arc<Progress>| {
+                let state = endpoint.slots.state();
                 state.connections.iter().any(|connection| Arc::ptr_eq(&connection.progress, progress))
             };
             // The peer with two connections has more than the others, which have one each.
-            assert!(!held(&second));
+            assert!(!admitted(&second));
         });
     }
 

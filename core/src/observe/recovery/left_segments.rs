@@ -1,0 +1,78 @@
+//! The segments that are being left, and those whose content other processes have.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::{
+    observe::thread_lanes::Parked,
+    segment::{copy::SegmentCopy, writer::Segment},
+};
+
+/// The segments in which no lanes are created any more.
+#[derive(Debug, Default)]
+pub(super) struct LeftSegments {
+    /// Segments that are being left.
+    leaving: ArcSwap<Vec<Arc<Leaving>>>,
+    /// Segments whose content other processes have. They are part of the records of this process.
+    left: ArcSwap<Vec<Arc<Segment>>>,
+}
+
+/// A segment that is being left.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) segment: Arc<Segment>,
+    pub(super) state: Mutex<LeavingState>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LeavingState {
+    pub(super) lanes: Option<Parked>,
+    pub(super) copy: Option<(SegmentCopy, Instant)>,
+}
+
+impl LeftSegments {
+    /// Returns the entries of the segments that are being left. A forked child also finds those of
+    /// its parent.
+    pub(super) fn entries(&self) -> Guard<Arc<Vec<Arc<Leaving>>>> {
+        self.leaving.load()
+    }
+
+    /// Returns the segments whose content is in no file, as far as is known.
+    pub(super) fn leaving(&self) -> Vec<Arc<Segment>> {
+        let leaving = self.leaving.load();
+        // A forked child inherits the list, but not the work.
+        let own = leaving.iter().filter(|leaving| leaving.segment.belongs_to_this_process());
+        own.map(|leaving| Arc::clone(&leaving.segment)).collect()
+    }
+
+    /// Returns the segments whose content other processes have.
+    pub(super) fn left(&self) -> Vec<Arc<Segment>> {
+        Vec::clone(&self.left.load())
+    }
+
+    pub(super) fn begin_to_leave(&self, segment: &Arc<Segment>) {
+        self.leaving.rcu(|leaving| {
+            let mut leaving = Vec::clone(leaving);
+            leaving.retain(|one| one.segment.belongs_to_this_process());
+            if !leaving.iter().any(|one| one.segment.id == segment.id) {
+                leaving.push(Arc::new(Leaving { segment: Arc::clone(segment), state: Mutex::default() }));
+            }
+            leaving
+        });
+    }
+
+    pub(super) fn finish(&self, done: &Arc<Leaving>) {
+        self.left.rcu(|left| {
+            let mut left = Vec::clone(left);
+            left.retain(|one| one.belongs_to_this_process() && one.id != done.segment.id);
+            left.push(Arc::clone(&done.segment));
+            left
+        });
+        self.leaving
+            .rcu(|leaving| leaving.iter().filter(|one| !Arc::ptr_eq(one, done)).cloned().collect::<Vec<_>>());
+    }
+}
