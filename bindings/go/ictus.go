@@ -20,15 +20,10 @@ static ictus_status ictus_go_render(const ictus_registry *registry, int format, 
 	return ictus_registry_render(registry, format, surfaces, ictus_go_write, (void *)context);
 }
 
-static ictus_status ictus_go_address(const ictus_exporter *exporter, uintptr_t context)
-{
-	return ictus_exporter_address(exporter, ictus_go_write, (void *)context);
-}
 */
 import "C"
 
 import (
-	"errors"
 	"runtime"
 	"runtime/cgo"
 	"time"
@@ -43,6 +38,8 @@ const (
 	ErrMismatch Error = C.ICTUS_STATUS_MISMATCH
 	ErrValue    Error = C.ICTUS_STATUS_VALUE
 	ErrUnknown  Error = C.ICTUS_STATUS_UNKNOWN
+	ErrOption   Error = C.ICTUS_STATUS_OPTION
+	ErrTraceID  Error = C.ICTUS_STATUS_TRACE_ID
 )
 
 // Error returns the cause and the remedy.
@@ -50,11 +47,36 @@ func (e Error) Error() string {
 	return C.GoString(C.ictus_status_text(C.int(e)).data)
 }
 
+// described is an error with the path, the system's error and the remedy. errors.Is compares its status.
+type described struct {
+	status Error
+	text   string
+}
+
+func (d *described) Error() string { return d.text }
+
+func (d *described) Unwrap() error { return d.status }
+
+// failure returns the error of a frequent call, or of one whose status is enough.
 func failure[Status ~uint32](status Status) error {
 	if status == C.ICTUS_STATUS_OK {
 		return nil
 	}
 	return Error(status)
+}
+
+// call returns the error of a call with the text of libictus, which keeps one per thread.
+func call(function func() uint32) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	switch status := function(); status {
+	case C.ICTUS_STATUS_OK:
+		return nil
+	case C.ICTUS_STATUS_UNKNOWN:
+		return ErrUnknown
+	default:
+		return &described{Error(status), C.GoString(C.ictus_error_text().data)}
+	}
 }
 
 // Format is the format of an exposition.
@@ -93,8 +115,10 @@ func New() (*Registry, error) {
 		return nil, err
 	}
 	registry := &Registry{}
-	err := failure(C.ictus_registry_new(&registry.pointer))
-	return registry.freed(), err
+	if err := call(func() uint32 { return C.ictus_registry_new(&registry.pointer) }); err != nil {
+		return nil, err
+	}
+	return registry.freed(), nil
 }
 
 // Open creates a registry in a directory that processes share, in whatever language they are written.
@@ -105,8 +129,11 @@ func Open(directory string) (*Registry, error) {
 	var pins runtime.Pinner
 	defer pins.Unpin()
 	registry := &Registry{directory: directory}
-	err := failure(C.ictus_registry_open(str(&pins, directory), &registry.pointer))
-	return registry.freed(), err
+	open := func() uint32 { return C.ictus_registry_open(str(&pins, directory), &registry.pointer) }
+	if err := call(open); err != nil {
+		return nil, err
+	}
+	return registry.freed(), nil
 }
 
 func (r *Registry) freed() *Registry {
@@ -120,8 +147,8 @@ type Timer struct{ pointer *C.ictus_timer }
 // Timer creates the handle of a series. Keep it: creating it is a lookup.
 func (r *Registry) Timer(name, help string, labels ...Label) (*Timer, error) {
 	timer := &Timer{}
-	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
-		return failure(C.ictus_timer_new(r.pointer, n, h, names, values, count, &timer.pointer))
+	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) uint32 {
+		return C.ictus_timer_new(r.pointer, n, h, names, values, count, &timer.pointer)
 	})
 	return timer.freed(), err
 }
@@ -145,14 +172,23 @@ func (t *Timer) Start() func() {
 	return func() { _ = t.Observe(time.Since(begun).Seconds()) }
 }
 
+// ObserveDuration records a duration.
+func (t *Timer) ObserveDuration(duration time.Duration) error { return t.Observe(duration.Seconds()) }
+
+// Time measures a function, also if it panics.
+func (t *Timer) Time(work func()) {
+	defer t.Start()()
+	work()
+}
+
 // Counter is one series of a total.
 type Counter struct{ pointer *C.ictus_counter }
 
 // Counter creates the handle of a series. Keep it: creating it is a lookup.
 func (r *Registry) Counter(name, help string, labels ...Label) (*Counter, error) {
 	counter := &Counter{}
-	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
-		return failure(C.ictus_counter_new(r.pointer, n, h, names, values, count, &counter.pointer))
+	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) uint32 {
+		return C.ictus_counter_new(r.pointer, n, h, names, values, count, &counter.pointer)
 	})
 	return counter.freed(), err
 }
@@ -161,6 +197,9 @@ func (c *Counter) freed() *Counter {
 	runtime.SetFinalizer(c, func(c *Counter) { C.ictus_counter_free(c.pointer) })
 	return c
 }
+
+// Inc adds one to the total.
+func (c *Counter) Inc() error { return c.Add(1) }
 
 // Add adds to the total.
 func (c *Counter) Add(by float64) error {
@@ -175,8 +214,8 @@ type Gauge struct{ pointer *C.ictus_gauge }
 // Gauge creates the handle of a series. Keep it: creating it is a lookup.
 func (r *Registry) Gauge(name, help string, labels ...Label) (*Gauge, error) {
 	gauge := &Gauge{}
-	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
-		return failure(C.ictus_gauge_new(r.pointer, n, h, names, values, count, &gauge.pointer))
+	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) uint32 {
+		return C.ictus_gauge_new(r.pointer, n, h, names, values, count, &gauge.pointer)
 	})
 	return gauge.freed(), err
 }
@@ -202,7 +241,7 @@ func (g *Gauge) Add(by float64) error {
 
 func (r *Registry) series(
 	name, help string, labels []Label,
-	make func(name, help C.ictus_str, names, values *C.ictus_str, count C.size_t) error,
+	make func(name, help C.ictus_str, names, values *C.ictus_str, count C.size_t) uint32,
 ) error {
 	var pins runtime.Pinner
 	defer pins.Unpin()
@@ -212,7 +251,9 @@ func (r *Registry) series(
 	}
 	pins.Pin(&names[0])
 	pins.Pin(&values[0])
-	err := make(str(&pins, name), str(&pins, help), tail(names, 1), tail(values, 1), C.size_t(len(labels)))
+	err := call(func() uint32 {
+		return make(str(&pins, name), str(&pins, help), tail(names, 1), tail(values, 1), C.size_t(len(labels)))
+	})
 	runtime.KeepAlive(r)
 	return err
 }
@@ -229,7 +270,9 @@ func (r *Registry) Render(format Format, surface Surface) ([]byte, error) {
 	var written []byte
 	handle := cgo.NewHandle(&written)
 	defer handle.Delete()
-	err := failure(C.ictus_go_render(r.pointer, C.int(format), C.int(surface), C.uintptr_t(handle)))
+	err := call(func() uint32 {
+		return uint32(C.ictus_go_render(r.pointer, C.int(format), C.int(surface), C.uintptr_t(handle)))
+	})
 	runtime.KeepAlive(r)
 	return written, err
 }
@@ -239,36 +282,6 @@ func ictusWrite(context unsafe.Pointer, data *C.char, len C.size_t) C.int {
 	written := cgo.Handle(uintptr(context)).Value().(*[]byte)
 	*written = append(*written, unsafe.Slice((*byte)(unsafe.Pointer(data)), int(len))...)
 	return 0
-}
-
-// Exporter is an HTTP endpoint for Prometheus, on a thread of its own.
-type Exporter struct{ pointer *C.ictus_exporter }
-
-// Serve serves the registry's directory at an address like 127.0.0.1:9464; port 0 is any free one.
-func (r *Registry) Serve(address string, surface Surface) (*Exporter, error) {
-	if r.directory == "" {
-		return nil, errors.New("ictus: this registry is in memory, and Serve shows a directory: make it with Open")
-	}
-	var pins runtime.Pinner
-	defer pins.Unpin()
-	exporter := &Exporter{}
-	status := C.ictus_exporter_start(str(&pins, r.directory), str(&pins, address), C.int(surface), &exporter.pointer)
-	return exporter, failure(status)
-}
-
-// Address returns the address on which the exporter listens.
-func (e *Exporter) Address() string {
-	var written []byte
-	handle := cgo.NewHandle(&written)
-	defer handle.Delete()
-	C.ictus_go_address(e.pointer, C.uintptr_t(handle))
-	return string(written)
-}
-
-// Close ends the exporter.
-func (e *Exporter) Close() {
-	C.ictus_exporter_stop(e.pointer)
-	e.pointer = nil
 }
 
 // str pins a string for a call.

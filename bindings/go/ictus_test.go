@@ -76,7 +76,7 @@ func TestGoroutinesRecordAndAnEndpointShowsIt(t *testing.T) {
 		group.Add(1)
 		go func(goroutine int) {
 			defer group.Done()
-			// The same series by handles of their own.
+			// The same series by separate handles.
 			work := must(registry.Timer("work_seconds", "", Label{"kind", "a"}))
 			for number := 0; number < 500; number++ {
 				if err := work.Observe(float64(goroutine*1000 + number)); err != nil {

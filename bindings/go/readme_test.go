@@ -12,12 +12,12 @@ import (
 // The block of README.md is run as it is written, with a directory of the test.
 func TestTheReadmeWorksAsWritten(t *testing.T) {
 	text := string(must(os.ReadFile("README.md")))
-	found := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(text)
-	if found == nil {
+	match := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(text)
+	if match == nil {
 		t.Fatal("README.md has no block")
 	}
 	directory := filepath.Join(t.TempDir(), "metrics")
-	program := strings.ReplaceAll(found[1], "/var/lib/app/metrics", directory)
+	program := strings.ReplaceAll(match[1], "/var/lib/app/metrics", directory)
 	// Inside of the module, which the import is of.
 	folder := must(os.MkdirTemp(".", "readme-"))
 	defer os.RemoveAll(folder)

@@ -19,10 +19,13 @@ type Snapshot struct{ pointer *C.ictus_snapshot }
 // Snapshot reads all recorded metrics: of this process, or of all processes of the directory.
 func (r *Registry) Snapshot() (*Snapshot, error) {
 	snapshot := &Snapshot{}
-	err := failure(C.ictus_snapshot_new(r.pointer, &snapshot.pointer))
+	err := call(func() uint32 { return C.ictus_snapshot_new(r.pointer, &snapshot.pointer) })
 	runtime.KeepAlive(r)
+	if err != nil {
+		return nil, err
+	}
 	runtime.SetFinalizer(snapshot, func(s *Snapshot) { C.ictus_snapshot_free(s.pointer) })
-	return snapshot, err
+	return snapshot, nil
 }
 
 // Value returns the value of a counter or gauge, by the values of its labels in order.

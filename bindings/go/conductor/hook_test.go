@@ -15,9 +15,9 @@ func TestPollsAndUpdatesAreWhatTheServerCounted(t *testing.T) {
 	}
 	collector := New(registry)
 	collector.Install()
-	found := work(t, collector)
+	recorded := work(t, collector)
 	sample := shown(t, registry)
-	for kind, server := range found {
+	for kind, server := range recorded {
 		label := `taskType="` + kind + `"`
 		same(t, "polls", sample("task_poll_total", label), server.Polls)
 		same(t, "timed polls", sample("task_poll_time_seconds_count", `status="",`+label), server.Polls)

@@ -28,7 +28,7 @@ type counts struct {
 	Failed     float64 `json:"failed"`
 }
 
-// refused is an error with a type of its own.
+// refused is an error with a separate type.
 type refused struct{ task string }
 
 func (r *refused) Error() string { return "refused: " + r.task }
@@ -67,14 +67,14 @@ func counted(t *testing.T, url string) map[string]counts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]counts{}
-	if err := json.Unmarshal(body, &found); err != nil {
+	result := map[string]counts{}
+	if err := json.Unmarshal(body, &result); err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return result
 }
 
-// work has the SDK's own workers do all tasks, and gives what the server counted.
+// work runs all tasks in workers of the SDK, and returns the counts of the server.
 func work(t *testing.T, collector *Collector) map[string]counts {
 	t.Helper()
 	url := server(t)
@@ -131,10 +131,10 @@ func shown(t *testing.T, registry *ictus.Registry) func(name, labels string) flo
 	}
 }
 
-func same(t *testing.T, what string, found, wanted float64) {
+func same(t *testing.T, what string, got, want float64) {
 	t.Helper()
-	if found != wanted {
-		t.Errorf("%s: %v, and the server counted %v", what, found, wanted)
+	if got != want {
+		t.Errorf("%s: %v, and the server counted %v", what, got, want)
 	}
 }
 
@@ -143,9 +143,9 @@ func TestExecutionsAreWhatTheServerCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := work(t, New(registry))
+	recorded := work(t, New(registry))
 	sample := shown(t, registry)
-	for kind, server := range found {
+	for kind, server := range recorded {
 		label := `taskType="` + kind + `"`
 		if server.Completed == 0 || server.Failed == 0 {
 			t.Fatal(server)

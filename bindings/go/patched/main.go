@@ -1,5 +1,6 @@
-// Command patched copies the published module of Conductor's Go SDK into the folder it is given, applies the patch
-// that lets another collector in, and prints the go.mod file by which this module is built with it:
+// Command patched copies the published module of Conductor's Go SDK into a folder and applies the patch
+// for other collectors. It prints the path of the go.mod file with which this module is built against
+// the copy:
 //
 //	go test -modfile "$(go run ./patched FOLDER)" -tags hook ./conductor
 package main
@@ -26,10 +27,10 @@ func main() {
 	}
 	folder, err := filepath.Abs(os.Args[1])
 	check(err)
-	found, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	listed, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	check(err)
 	sdk := filepath.Join(folder, "sdk")
-	check(exec.Command("cp", "-R", strings.TrimSpace(string(found)), sdk).Run())
+	check(exec.Command("cp", "-R", strings.TrimSpace(string(listed)), sdk).Run())
 	// Files of the module cache are read-only.
 	check(exec.Command("chmod", "-R", "u+w", sdk).Run())
 	apply := exec.Command("git", "apply", "-")

@@ -1,7 +1,7 @@
 import type { MetricsCollectorInterface } from '@io-orkes/conductor-javascript';
 import type { Registry, Snapshot } from './index.js';
 
-/** What an SDK's worker tells: give it to `TaskHandler` as an event listener. */
+/** Records the events of an SDK's worker: pass it to `TaskHandler` as an event listener. */
 export class IctusMetricsCollector implements Required<MetricsCollectorInterface> {
   constructor(registry: Registry);
   readonly measurePayloadSize: boolean;

@@ -75,7 +75,7 @@ class Family {
   }
 }
 
-/** What an SDK's worker tells: give it to `TaskHandler` as an event listener. */
+/** Records the events of an SDK's worker: pass it to `TaskHandler` as an event listener. */
 export class IctusMetricsCollector {
   #registry;
   #families = new Map();

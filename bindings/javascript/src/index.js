@@ -1,12 +1,18 @@
-// Registries, and what they are made of.
+// Registries, their metrics and snapshots.
 import { IctusError, UNKNOWN, made, native, need, str, written } from './native.js';
+import { withFamilyOptions, withRegistryOptions } from './options.js';
 
 export { IctusError };
 
 const FORMATS = { text: 0, openmetrics: 1, protobuf: 2 };
 const SURFACES = { default: 0, legacy: 1, documented: 2, canonical: 4 };
 
-/** The number of a name, or an error that says which there are. */
+const CONTENT_TYPES = {
+  text: 'text/plain; version=0.0.4; charset=utf-8',
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+};
+
+/** Returns the number of a name; the error lists the known names. */
 function numbered(kind, names, given) {
   if (!Object.hasOwn(names, given)) {
     throw new TypeError(`unknown ${kind} ${JSON.stringify(given)}: use ${Object.keys(names).join(', ')}`);
@@ -26,12 +32,12 @@ class Owned {
     Owned.#forgotten.register(this, { free, pointer }, this);
   }
 
-  /** What the functions of libictus take; null once it is closed, which they answer with an error. */
+  /** The argument of the functions of libictus; null after `close`, for which they return an error. */
   get pointer() {
     return this.#pointer;
   }
 
-  /** Frees it. What was recorded stays. */
+  /** Frees the object. The recorded data stays. */
   close() {
     if (this.#pointer !== null) {
       Owned.#forgotten.unregister(this);
@@ -47,7 +53,7 @@ export class Counter extends Owned {
     super(pointer, native.counter_free);
   }
 
-  /** Adds to it; false for what is negative or no finite number, which is counted as rejected. */
+  /** Adds to the total. Returns false for a negative or infinite number and NaN, which are counted as rejected. */
   inc(by = 1) {
     return native.counter_add(this.pointer, by) === 0;
   }
@@ -76,15 +82,34 @@ export class Timer extends Owned {
     super(pointer, native.timer_free);
   }
 
-  /** Records one; false for what is negative or no finite number, which is counted as rejected. */
-  observe(seconds) {
-    return native.timer_observe(this.pointer, seconds) === 0;
+  /**
+   * Records a duration. Returns false for a negative or infinite one and NaN, which are counted as rejected.
+   *
+   * `traceId` is the id of a trace, which histograms show as an exemplar. If it is invalid, the duration is
+   * recorded without it, and the result is false.
+   */
+  observe(seconds, traceId) {
+    const status =
+      traceId === undefined
+        ? native.timer_observe(this.pointer, seconds)
+        : native.timer_observe_exemplar(this.pointer, seconds, str(traceId));
+    return status === 0;
   }
 
-  /** Measures a function; one that gives a promise until that is settled. */
-  time(work) {
+  /** Starts a measurement. The returned function records the duration and returns it in seconds. */
+  start() {
     const begun = process.hrtime.bigint();
-    const end = () => this.observe(Number(process.hrtime.bigint() - begun) / 1e9);
+    return (traceId) => {
+      const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
+      this.observe(seconds, traceId);
+      return seconds;
+    };
+  }
+
+  /** Measures a function; if it returns a promise, until that is settled. */
+  time(work, traceId) {
+    const measured = this.start();
+    const end = () => void measured(traceId);
     let result;
     try {
       result = work();
@@ -100,7 +125,7 @@ export class Timer extends Owned {
   }
 }
 
-/** What was recorded at one instant. */
+/** The recorded data of one instant. */
 export class Snapshot extends Owned {
   constructor(pointer) {
     super(pointer, native.snapshot_free);
@@ -115,10 +140,10 @@ export class Snapshot extends Owned {
 
   /** Count, sum and length of the window of a timer; undefined where nothing was recorded. */
   timing(name, ...labels) {
-    const found = this.#found((out) =>
+    const result = this.#found((out) =>
       native.snapshot_timing(this.pointer, str(name), labels.map(str), labels.length, out),
     );
-    return found && { count: Number(found.count), sum: found.sum, window: Number(found.window) };
+    return result && { count: Number(result.count), sum: result.sum, window: Number(result.window) };
   }
 
   /** Exact quantiles of a timer's window, for numbers from 0 to 1. */
@@ -152,7 +177,7 @@ export class Snapshot extends Owned {
   }
 }
 
-/** An endpoint for Prometheus, on a thread of its own. */
+/** An endpoint for Prometheus, on a separate thread. */
 export class Exporter extends Owned {
   constructor(pointer) {
     super(pointer, native.exporter_stop);
@@ -168,16 +193,17 @@ export class Exporter extends Owned {
 export class Registry extends Owned {
   #directory;
 
-  constructor(directory) {
-    const pointer =
+  constructor(directory, options = {}) {
+    const pointer = withRegistryOptions(options, (given) =>
       directory === undefined
-        ? made((out) => native.registry_new(out))
-        : made((out) => native.registry_open(str(directory), out));
+        ? made((out) => native.registry_new_with(given, out))
+        : made((out) => native.registry_open_with(str(directory), given, out)),
+    );
     super(pointer, native.registry_free);
     this.#directory = directory;
   }
 
-  /** A counter's series; labels are an object of names and values. Keep it: making it looks it up. */
+  /** A counter's series; labels are an object of names and values. Keep it: each call looks up the series. */
   counter(name, help = '', labels = {}) {
     return new Counter(this.#series(native.counter_new, name, help, labels));
   }
@@ -187,12 +213,37 @@ export class Registry extends Owned {
     return new Gauge(this.#series(native.gauge_new, name, help, labels));
   }
 
-  /** A timer's series. */
-  timer(name, help = '', labels = {}) {
-    return new Timer(this.#series(native.timer_new, name, help, labels));
+  /** A timer's series, with options for a family that this process has not registered yet. */
+  timer(name, help = '', labels = {}, options = undefined) {
+    if (options === undefined) {
+      return new Timer(this.#series(native.timer_new, name, help, labels));
+    }
+    return withFamilyOptions(
+      options,
+      (given) => new Timer(this.#series(native.timer_new_with, name, help, labels, given)),
+    );
   }
 
-  /** What was recorded, here or in the directory by all of its processes. */
+  /** Removes a series. Returns false if it does not exist. Its handles record nothing afterwards; create them again. */
+  remove(name, labels = {}) {
+    const [names, values] = [Object.keys(labels).map(str), Object.values(labels).map(str)];
+    const status = native.registry_remove(this.pointer, str(name), names, values, names.length);
+    if (status === UNKNOWN) {
+      return false;
+    }
+    need(status);
+    return true;
+  }
+
+  /**
+   * Removes the series that no process has updated for some seconds. Returns the number of series that were
+   * removed from this process. The first call starts to watch counters and gauges: call it from time to time.
+   */
+  removeIdle(seconds) {
+    return Number(made((out) => native.registry_remove_idle(this.pointer, seconds, out)));
+  }
+
+  /** Returns the recorded data of this process, or of all processes of the directory. */
   snapshot() {
     return new Snapshot(made((out) => native.snapshot_new(this.pointer, out)));
   }
@@ -212,10 +263,45 @@ export class Registry extends Owned {
     return new Exporter(made((out) => native.exporter_start(str(this.#directory), str(address), shown, out)));
   }
 
-  #series(make, name, help, labels) {
-    const [names, values] = [Object.keys(labels), Object.values(labels)];
+  /**
+   * Returns a listener for a server of node:http, or a handler for Express. The format is OpenMetrics for clients
+   * that accept it, otherwise Prometheus's text format.
+   *
+   * `register` is a register of prom-client, whose metrics follow in the same response, in the text format.
+   */
+  handler(surface = 'default', register = undefined) {
+    numbered('surface', SURFACES, surface);
+    if (register !== undefined && !register.contentType.startsWith('text/plain')) {
+      throw new TypeError(
+        `a register with the content type ${register.contentType}: use one with text/plain`,
+      );
+    }
+    return async (request, response) => {
+      const accept = request.headers.accept ?? '';
+      const isOpen = register === undefined && accept.includes('application/openmetrics-text');
+      const format = isOpen ? 'openmetrics' : 'text';
+      let body;
+      try {
+        const own = this.render(format, surface);
+        body = register === undefined ? own : Buffer.concat([own, Buffer.from(await register.metrics())]);
+      } catch (error) {
+        response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' });
+        response.end(`${error.message}\n`);
+        return;
+      }
+      response.writeHead(200, {
+        'content-type': CONTENT_TYPES[format],
+        'content-length': body.length,
+        vary: 'accept',
+      });
+      response.end(request.method === 'HEAD' ? undefined : body);
+    };
+  }
+
+  #series(make, name, help, labels, ...options) {
+    const [names, values] = [Object.keys(labels).map(str), Object.values(labels).map(str)];
     return made((out) =>
-      make(this.pointer, str(name), str(help), names.map(str), values.map(str), names.length, out),
+      make(this.pointer, str(name), str(help), names, values, names.length, ...options, out),
     );
   }
 }

@@ -1,4 +1,4 @@
-// What an observation costs, beside prom-client's: `npm run cost`.
+// Measures the cost of an observation, and of prom-client's: `npm run cost`.
 import { Histogram, Registry as Theirs, Summary } from 'prom-client';
 import { IctusMetricsCollector } from '../src/conductor.js';
 import { Registry } from '../src/index.js';

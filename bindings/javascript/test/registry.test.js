@@ -11,9 +11,9 @@ import { IctusError, Registry } from '../src/index.js';
 
 /** A directory that goes with the test. */
 export function directory(context) {
-  const made = mkdtempSync(join(tmpdir(), 'ictus-'));
-  context.after(() => rmSync(made, { recursive: true }));
-  return made;
+  const folder = mkdtempSync(join(tmpdir(), 'ictus-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  return folder;
 }
 
 test('what is recorded is read', (context) => {
@@ -34,8 +34,8 @@ test('what is recorded is read', (context) => {
   assert.equal(snapshot.value('active'), 3);
   assert.deepEqual(snapshot.timing('work_seconds'), { count: 2000, sum: 2_001_000, window: 1000 });
   assert.deepEqual(snapshot.quantiles([0, 0.5, 1], 'work_seconds'), [1001, 1500.5, 2000]);
-  for (const found of [snapshot.value('none'), snapshot.timing('none'), snapshot.quantiles([1], 'none')]) {
-    assert.equal(found, undefined);
+  for (const missing of [snapshot.value('none'), snapshot.timing('none'), snapshot.quantiles([1], 'none')]) {
+    assert.equal(missing, undefined);
   }
   assert.match(registry.render().toString(), /^jobs_total\{queue="mäil",zone="1"\} 2\.5$/m);
   assert.match(registry.render('openmetrics').toString(), /# EOF\n$/);

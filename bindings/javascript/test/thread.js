@@ -1,4 +1,4 @@
-// A thread that records values that say where they come from.
+// A thread that records values that identify it.
 import { workerData } from 'node:worker_threads';
 import { Registry } from '../src/index.js';
 

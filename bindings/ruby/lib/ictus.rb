@@ -2,5 +2,6 @@
 
 require_relative 'ictus/version'
 require_relative 'ictus/native'
+require_relative 'ictus/options'
 require_relative 'ictus/registry'
 require_relative 'ictus/conductor'

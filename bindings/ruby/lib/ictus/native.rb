@@ -49,6 +49,26 @@ module Ictus
       attach_function :"ictus_catalog_#{noun}_new", %i[pointer int pointer size_t pointer], :int
       attach_function :"ictus_#{noun}_free", [:pointer], :void
     end
+    attach_function :ictus_registry_new_with, %i[pointer pointer], :int
+    attach_function :ictus_registry_open_with, [Str.by_value, :pointer, :pointer], :int
+    attach_function :ictus_registry_remove, [:pointer, Str.by_value, :pointer, :pointer, :size_t], :int
+    attach_function :ictus_registry_remove_idle, %i[pointer double pointer], :int
+    %i[family registry].each do |noun|
+      attach_function :"ictus_#{noun}_options_new", [:pointer], :int
+      attach_function :"ictus_#{noun}_options_free", [:pointer], :void
+    end
+    attach_function :ictus_registry_options_set_families, %i[pointer pointer], :int
+    attach_function :ictus_registry_options_set_group, %i[pointer uint32], :int
+    attach_function :ictus_registry_options_set_utf8_names, %i[pointer int], :int
+    attach_function :ictus_family_options_set_window, %i[pointer uint32], :int
+    attach_function :ictus_family_options_set_max_series, %i[pointer uint32], :int
+    attach_function :ictus_family_options_set_max_age, %i[pointer double], :int
+    attach_function :ictus_family_options_set_expire_after, %i[pointer double], :int
+    attach_function :ictus_family_options_set_buckets, %i[pointer pointer size_t], :int
+    attach_function :ictus_family_options_set_no_distribution, [:pointer], :int
+    attach_function :ictus_timer_new_with,
+                    [:pointer, Str.by_value, Str.by_value, :pointer, :pointer, :size_t, :pointer, :pointer], :int
+    attach_function :ictus_timer_observe_exemplar, [:pointer, :double, Str.by_value], :int
     attach_function :ictus_timer_observe, %i[pointer double], :int
     attach_function :ictus_counter_add, %i[pointer double], :int
     attach_function :ictus_gauge_set, %i[pointer double], :int
@@ -76,6 +96,13 @@ module Ictus
       array
     end
 
+    # An array of numbers; NULL if it is empty.
+    def self.doubles(numbers)
+      return nil if numbers.empty?
+
+      FFI::MemoryPointer.new(:double, numbers.size).write_array_of_double(numbers.map { |number| Float(number) })
+    end
+
     # Returns the bytes that a call passes to its callback.
     def self.written
       bytes = String.new(encoding: Encoding::BINARY)
@@ -90,13 +117,16 @@ module Ictus
 
   # A function of libictus returned another status than 0.
   class Error < StandardError
+    # Statuses whose calls leave the text of an earlier failure.
+    WITHOUT_TEXT = [7, 14].freeze
+
     # The number of ictus_status.
     attr_reader :status
 
     def initialize(status)
       @status = status
       text = Native.ictus_error_text
-      super((text[:len].zero? ? Native.ictus_status_text(status) : text).text)
+      super((text[:len].zero? || WITHOUT_TEXT.include?(status) ? Native.ictus_status_text(status) : text).text)
     end
   end
 

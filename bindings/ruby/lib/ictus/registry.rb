@@ -7,7 +7,7 @@ module Ictus
       @pointer = FFI::AutoPointer.new(pointer, Native.method(free))
     end
 
-    # What the functions of libictus take: NULL after `close`, for which they return an error.
+    # The argument of the functions of libictus: NULL after `close`, for which they return an error.
     attr_reader :pointer
 
     # Frees the object. Recorded values stay.
@@ -57,16 +57,21 @@ module Ictus
     end
 
     # Records a duration. Returns false for a negative or non-finite number, which is counted as rejected.
-    def observe(seconds)
-      Native.ictus_timer_observe(pointer, seconds).zero?
+    #
+    # An exemplar is the id of a trace, which histograms show in OpenMetrics and protobuf. If the id is invalid, the
+    # duration is recorded without it, and the result is false.
+    def observe(seconds, exemplar: nil)
+      return Native.ictus_timer_observe(pointer, seconds).zero? if exemplar.nil?
+
+      Native.ictus_timer_observe_exemplar(pointer, seconds, Native::Str.from_text(exemplar)).zero?
     end
 
     # Records the duration of a block, whether or not it raises. Returns the block's result.
-    def time
+    def time(exemplar: nil)
       start = Process.clock_gettime(Process::CLOCK_MONOTONIC)
       yield
     ensure
-      observe(Process.clock_gettime(Process::CLOCK_MONOTONIC) - start)
+      observe(Process.clock_gettime(Process::CLOCK_MONOTONIC) - start, exemplar: exemplar)
     end
   end
 
@@ -88,8 +93,8 @@ module Ictus
 
     # Returns the Timing of a timer, or nil if the series does not exist.
     def timing(name, *labels)
-      read(Native.method(:ictus_snapshot_timing), name, labels, Native::TimingStruct.new) do |found|
-        Timing.new(found[:count], found[:sum], found[:window])
+      read(Native.method(:ictus_snapshot_timing), name, labels, Native::TimingStruct.new) do |timing|
+        Timing.new(timing[:count], timing[:sum], timing[:window])
       end
     end
 
@@ -113,7 +118,7 @@ module Ictus
     end
   end
 
-  # An HTTP endpoint for Prometheus, on a thread of its own. `close` ends it.
+  # An HTTP endpoint for Prometheus, on a separate thread. `close` ends it.
   class Exporter < Owned
     def initialize(pointer)
       super(pointer, :ictus_exporter_stop)
@@ -130,14 +135,29 @@ module Ictus
     FORMATS = { text: 0, openmetrics: 1, protobuf: 2 }.freeze
     SURFACES = { default: 0, legacy: 1, documented: 2, canonical: 4 }.freeze
 
-    def initialize(directory = nil)
+    # Options are those of Options. The directory is created if it does not exist.
+    def initialize(directory = nil, **options)
       @directory = directory&.to_s
-      created = Owned.create do |out|
-        next Native.ictus_registry_new(out) if @directory.nil?
+      created = Options.registry(options) do |given|
+        Owned.create do |out|
+          next Native.ictus_registry_new_with(given, out) if @directory.nil?
 
-        Native.ictus_registry_open(Native::Str.from_text(@directory), out)
+          Native.ictus_registry_open_with(Native::Str.from_text(@directory), given, out)
+        end
       end
       super(created, :ictus_registry_free)
+    end
+
+    # Creates a registry. With a block, yields it and closes it at the end; returns the block's result.
+    def self.open(directory = nil, **options)
+      registry = new(directory, **options)
+      return registry unless block_given?
+
+      begin
+        yield registry
+      ensure
+        registry.close
+      end
     end
 
     # Returns the handle of a counter's series; labels are a Hash. Keep it: creating it is a lookup.
@@ -150,9 +170,31 @@ module Ictus
       Gauge.new(series(:ictus_gauge_new, name, help, labels))
     end
 
-    # Returns the handle of a timer's series.
-    def timer(name, help = '', labels = {})
-      Timer.new(series(:ictus_timer_new, name, help, labels))
+    # Returns the handle of a timer's series. Options are those of families, for a family that this process has not
+    # registered yet.
+    def timer(name, help = '', labels = {}, **options)
+      return Timer.new(series(:ictus_timer_new, name, help, labels)) if options.empty?
+
+      Options.family(options) { |given| Timer.new(series(:ictus_timer_new_with, name, help, labels, given)) }
+    end
+
+    # Removes a series of a counter, gauge or timer. Returns false if there is none. Handles of the series record
+    # nothing afterwards; create them again.
+    def remove(name, labels = {})
+      strings = [labels.keys, labels.values].map { |texts| Native.strs(texts) }
+      status = Native.ictus_registry_remove(pointer, Native::Str.from_text(name), *strings, labels.size)
+      return false if status == Snapshot::UNKNOWN
+
+      Ictus.check(status)
+      true
+    end
+
+    # Removes the series that no process has updated for some seconds. Returns how many this process had. The first
+    # call starts to watch counters and gauges: call it from time to time.
+    def remove_idle(seconds)
+      out = FFI::MemoryPointer.new(:size_t)
+      Ictus.check(Native.ictus_registry_remove_idle(pointer, Float(seconds), out))
+      out.get(:size_t, 0)
     end
 
     # Returns the handle of a Conductor metric's series: :counter, :gauge or :timer, and a number of
@@ -164,7 +206,7 @@ module Ictus
       { counter: Counter, gauge: Gauge, timer: Timer }.fetch(kind).new(created)
     end
 
-    # Reads what was recorded: in this process's memory, or by all processes of the directory.
+    # Reads the recorded data: of this process, or of all processes of the directory.
     def snapshot
       Snapshot.new(Owned.create { |out| Native.ictus_snapshot_new(pointer, out) })
     end
@@ -177,13 +219,41 @@ module Ictus
       format == :protobuf ? bytes : bytes.force_encoding(Encoding::UTF_8)
     end
 
-    # Serves the directory on an address such as 127.0.0.1:9464; port 0 is any free port.
+    # Serves the directory on an address such as 127.0.0.1:9464; port 0 is any free port. With a block, yields the
+    # exporter and closes it at the end; returns the block's result.
     def serve(address, surface: :default)
       raise ArgumentError, 'a registry in memory cannot be served: create it with a directory' if @directory.nil?
 
       shown = number('surface', SURFACES, surface)
       strings = [@directory, address].map { |text| Native::Str.from_text(text) }
-      Exporter.new(Owned.create { |out| Native.ictus_exporter_start(*strings, shown, out) })
+      exporter = Exporter.new(Owned.create { |out| Native.ictus_exporter_start(*strings, shown, out) })
+      return exporter unless block_given?
+
+      begin
+        yield exporter
+      ensure
+        exporter.close
+      end
+    end
+
+    # The content types of formats in HTTP.
+    CONTENT_TYPES = {
+      text: 'text/plain; version=0.0.4; charset=utf-8',
+      openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+    }.freeze
+
+    # Returns an application for Rack that renders OpenMetrics for clients that accept it, and Prometheus's text
+    # format otherwise.
+    #
+    # With a block, the text that it returns follows in the same response, in the text format: for the gem
+    # prometheus-client, Prometheus::Client::Formats::Text.marshal(registry).
+    def rack(surface: :default, &others)
+      lambda do |env|
+        open = others.nil? && env['HTTP_ACCEPT'].to_s.include?('application/openmetrics-text')
+        format = open ? :openmetrics : :text
+        headers = { 'content-type' => CONTENT_TYPES.fetch(format), 'vary' => 'accept' }
+        [200, headers, [render(format: format, surface: surface), others&.call].compact]
+      end
     end
 
     private
@@ -194,11 +264,11 @@ module Ictus
       end
     end
 
-    def series(function, name, help, labels)
+    def series(function, name, help, labels, *options)
       strings = [name, help].map { |text| Native::Str.from_text(text) }
       names = Native.strs(labels.keys)
       values = Native.strs(labels.values)
-      Owned.create { |out| Native.public_send(function, pointer, *strings, names, values, labels.size, out) }
+      Owned.create { |out| Native.public_send(function, pointer, *strings, names, values, labels.size, *options, out) }
     end
   end
 end

@@ -3,7 +3,7 @@ package io.ictus;
 import com.sun.jna.Pointer;
 import java.nio.charset.StandardCharsets;
 
-/** An endpoint for Prometheus, on a thread of its own. */
+/** An endpoint for Prometheus, on a separate thread. */
 public final class Exporter extends Owned {
   Exporter(Pointer pointer) {
     super(pointer, Libictus::ictus_exporter_stop);

@@ -7,6 +7,7 @@ import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.ptr.DoubleByReference;
+import com.sun.jna.ptr.LongByReference;
 import com.sun.jna.ptr.PointerByReference;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -14,6 +15,10 @@ import java.util.List;
 /** The functions of ictus.h, and how values cross to them. */
 final class Libictus {
   static final int UNKNOWN = 12;
+
+  /** Statuses whose calls leave the text of an earlier failure. */
+  private static final List<Integer> WITHOUT_TEXT = List.of(7, 14);
+
   static final NativeLibrary LIBRARY = NativeLoader.load();
 
   static {
@@ -77,6 +82,8 @@ final class Libictus {
     }
   }
 
+  static native Str ictus_error_text();
+
   static native Str ictus_status_text(int status);
 
   static native int ictus_registry_new(PointerByReference out);
@@ -87,6 +94,43 @@ final class Libictus {
 
   static native int ictus_registry_render(
       Pointer registry, int format, int surfaces, Write write, Pointer context);
+
+  static native int ictus_registry_new_with(Pointer options, PointerByReference out);
+
+  static native int ictus_registry_open_with(
+      Str directory, Pointer options, PointerByReference out);
+
+  static native int ictus_registry_remove(
+      Pointer registry, Str name, Pointer names, Pointer values, long count);
+
+  static native int ictus_registry_remove_idle(
+      Pointer registry, double seconds, LongByReference out);
+
+  static native int ictus_family_options_new(PointerByReference out);
+
+  static native int ictus_family_options_set_window(Pointer options, int observations);
+
+  static native int ictus_family_options_set_max_age(Pointer options, double seconds);
+
+  static native int ictus_family_options_set_expire_after(Pointer options, double seconds);
+
+  static native int ictus_family_options_set_max_series(Pointer options, int series);
+
+  static native int ictus_family_options_set_buckets(Pointer options, Pointer bounds, long count);
+
+  static native int ictus_family_options_set_no_distribution(Pointer options);
+
+  static native void ictus_family_options_free(Pointer options);
+
+  static native int ictus_registry_options_new(PointerByReference out);
+
+  static native int ictus_registry_options_set_families(Pointer options, Pointer families);
+
+  static native int ictus_registry_options_set_group(Pointer options, int number);
+
+  static native int ictus_registry_options_set_utf8_names(Pointer options, int allowed);
+
+  static native void ictus_registry_options_free(Pointer options);
 
   static native int ictus_counter_new(
       Pointer registry,
@@ -126,6 +170,18 @@ final class Libictus {
       PointerByReference out);
 
   static native int ictus_timer_observe(Pointer timer, double seconds);
+
+  static native int ictus_timer_new_with(
+      Pointer registry,
+      Str name,
+      Str help,
+      Pointer names,
+      Pointer values,
+      long count,
+      Pointer options,
+      PointerByReference out);
+
+  static native int ictus_timer_observe_exemplar(Pointer timer, double seconds, Str traceId);
 
   static native void ictus_timer_free(Pointer timer);
 
@@ -167,7 +223,8 @@ final class Libictus {
   /** Throws where a call failed. */
   static void need(int status) {
     if (status != 0) {
-      throw new IctusException(status, ictus_status_text(status).text());
+      String text = WITHOUT_TEXT.contains(status) ? "" : ictus_error_text().text();
+      throw new IctusException(status, text.isEmpty() ? ictus_status_text(status).text() : text);
     }
   }
 }

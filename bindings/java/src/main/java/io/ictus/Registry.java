@@ -1,13 +1,21 @@
 package io.ictus;
 
 import com.sun.jna.Pointer;
+import com.sun.jna.ptr.LongByReference;
 import com.sun.jna.ptr.PointerByReference;
+import com.sun.net.httpserver.HttpHandler;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** Where metrics are recorded: this process's memory, or a directory that processes share. */
 public final class Registry extends Owned {
+  private static final String OPENMETRICS_TYPE = "application/openmetrics-text";
+
   private final String directory;
 
   /** How an exposition is written. */
@@ -80,6 +88,27 @@ public final class Registry extends Owned {
     directory = null;
   }
 
+  /** In this process's memory, with options. */
+  public Registry(RegistryOptions options) {
+    super(
+        options.use(given -> made(out -> Libictus.ictus_registry_new_with(given, out))),
+        Libictus::ictus_registry_free);
+    directory = null;
+  }
+
+  /** In a directory, which is created if it is missing, with options. */
+  public Registry(Path directory, RegistryOptions options) {
+    super(
+        options.use(
+            given ->
+                made(
+                    out ->
+                        Libictus.ictus_registry_open_with(
+                            new Libictus.Str(directory.toString()), given, out))),
+        Libictus::ictus_registry_free);
+    this.directory = directory.toString();
+  }
+
   /** In a directory, which is made where it is missing. */
   public Registry(Path directory) {
     super(
@@ -88,7 +117,7 @@ public final class Registry extends Owned {
     this.directory = directory.toString();
   }
 
-  /** A counter's series. Keep it: making it looks it up. */
+  /** Returns a counter's series. Keep it: each call looks up the series. */
   public Counter counter(String name, String help, Map<String, String> labels) {
     return new Counter(series(Libictus::ictus_counter_new, name, help, labels));
   }
@@ -101,6 +130,48 @@ public final class Registry extends Owned {
   /** A timer's series. */
   public Timer timer(String name, String help, Map<String, String> labels) {
     return new Timer(series(Libictus::ictus_timer_new, name, help, labels));
+  }
+
+  /** Returns a timer's series, with options if this process has not registered the family yet. */
+  public Timer timer(String name, String help, Map<String, String> labels, FamilyOptions options) {
+    return options.use(
+        given -> {
+          Make make =
+              (registry, text, description, names, values, count, out) ->
+                  Libictus.ictus_timer_new_with(
+                      registry, text, description, names, values, count, given, out);
+          return new Timer(series(make, name, help, labels));
+        });
+  }
+
+  /**
+   * Removes a series of a counter, gauge or timer. Returns false if it does not exist. Its handles
+   * record nothing afterwards; create them again.
+   */
+  public boolean remove(String name, Map<String, String> labels) {
+    List<Map.Entry<String, String>> all = List.copyOf(labels.entrySet());
+    Libictus.Strs names = new Libictus.Strs(all.stream().map(Map.Entry::getKey).toList());
+    Libictus.Strs values = new Libictus.Strs(all.stream().map(Map.Entry::getValue).toList());
+    int status =
+        Libictus.ictus_registry_remove(
+            pointer(), new Libictus.Str(name), names.first, values.first, names.count);
+    if (status == Libictus.UNKNOWN) {
+      return false;
+    }
+    Libictus.need(status);
+    return true;
+  }
+
+  /**
+   * Removes the series that no process has updated for that time. Returns the number of series that
+   * were removed from this process. The first call starts to watch counters and gauges: call it
+   * from time to time.
+   */
+  public long removeIdle(Duration idle) {
+    LongByReference removed = new LongByReference();
+    Libictus.need(
+        Libictus.ictus_registry_remove_idle(pointer(), FamilyOptions.seconds(idle), removed));
+    return removed.getValue();
   }
 
   /** A series of a catalogued counter, by the values of its labels in order. */
@@ -129,6 +200,47 @@ public final class Registry extends Owned {
         write ->
             Libictus.ictus_registry_render(
                 pointer(), format.ordinal(), surface.number, write, null));
+  }
+
+  /**
+   * Returns a handler for Java's own HTTP server. It answers in OpenMetrics to clients that accept
+   * it, and in Prometheus's text format to others.
+   */
+  public HttpHandler handler(Surface surface) {
+    return handler(surface, null);
+  }
+
+  /**
+   * Returns a handler whose answers also have the metrics of another library, in Prometheus's text
+   * format: for Micrometer, {@code prometheusMeterRegistry::scrape}.
+   */
+  public HttpHandler handler(Surface surface, Supplier<String> others) {
+    return exchange -> {
+      try (exchange) {
+        List<String> accept = exchange.getRequestHeaders().getOrDefault("Accept", List.of());
+        boolean open =
+            others == null && accept.stream().anyMatch(one -> one.contains(OPENMETRICS_TYPE));
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        all.write(render(open ? Format.OPENMETRICS : Format.TEXT, surface));
+        if (others != null) {
+          all.write(others.get().getBytes(StandardCharsets.UTF_8));
+        }
+        byte[] body = all.toByteArray();
+        exchange
+            .getResponseHeaders()
+            .set(
+                "Content-Type",
+                (open ? OPENMETRICS_TYPE + "; version=1.0.0" : "text/plain; version=0.0.4")
+                    + "; charset=utf-8");
+        exchange.getResponseHeaders().set("Vary", "Accept");
+        if (exchange.getRequestMethod().equals("HEAD")) {
+          exchange.sendResponseHeaders(200, -1);
+          return;
+        }
+        exchange.sendResponseHeaders(200, body.length);
+        exchange.getResponseBody().write(body);
+      }
+    };
   }
 
   /** Serves the directory at an address like {@code 127.0.0.1:9464}; port 0 is any free one. */

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
-/** What was recorded at one instant. Label values are in the order of a family's label names. */
+/** The recorded data of one instant. Label values are in the order of a family's label names. */
 public final class Snapshot extends Owned {
   Snapshot(Pointer pointer) {
     super(pointer, Libictus::ictus_snapshot_free);
@@ -26,7 +26,7 @@ public final class Snapshot extends Owned {
     return found(status) ? OptionalDouble.of(out.getValue()) : OptionalDouble.empty();
   }
 
-  /** What a timer has; empty where nothing was recorded. */
+  /** Returns the state of a timer's series; empty if nothing was recorded. */
   public Optional<Timing> timing(String name, String... labels) {
     Libictus.Strs values = new Libictus.Strs(List.of(labels));
     Libictus.TimingStruct out = new Libictus.TimingStruct();

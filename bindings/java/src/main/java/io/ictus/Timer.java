@@ -21,7 +21,43 @@ public final class Timer extends Owned {
 
   /** Records a duration. */
   public boolean observe(Duration duration) {
-    return observe(duration.getSeconds() + duration.getNano() / NANOSECONDS);
+    return observe(FamilyOptions.seconds(duration));
+  }
+
+  /**
+   * Records seconds with the id of a trace, which histograms show as an exemplar. If the id is
+   * invalid, the duration is recorded without it, and the result is false.
+   */
+  public boolean observe(double seconds, String traceId) {
+    return Libictus.ictus_timer_observe_exemplar(pointer(), seconds, new Libictus.Str(traceId))
+        == 0;
+  }
+
+  /** Records a duration with the id of a trace. */
+  public boolean observe(Duration duration, String traceId) {
+    return observe(FamilyOptions.seconds(duration), traceId);
+  }
+
+  /** A measurement that is recorded when it is closed, for a statement {@code try}. */
+  public final class Running implements AutoCloseable {
+    private final long begun = System.nanoTime();
+    private boolean closed;
+
+    private Running() {}
+
+    /** Records the time since the start. A second call does nothing. */
+    @Override
+    public void close() {
+      if (!closed) {
+        closed = true;
+        observe((System.nanoTime() - begun) / NANOSECONDS);
+      }
+    }
+  }
+
+  /** Starts a measurement, which one thread closes. */
+  public Running start() {
+    return new Running();
   }
 
   /** Measures some work, whether or not it throws. */

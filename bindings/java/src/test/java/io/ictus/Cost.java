@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** What an observation costs, beside Micrometer's. */
+/** Measures the cost of an observation, and of Micrometer's. */
 public final class Cost {
   private static final int CALLS = 1_000_000;
   private static final int ROUNDS = 21;

@@ -27,29 +27,12 @@ import org.junit.jupiter.api.io.TempDir;
  * loopback.
  */
 class WorkerTest {
-  private static final int TASKS = 40;
+  static final int TASKS = 40;
   private static final List<String> KINDS = List.of("resize", "mail");
 
   @Test
   void metricsOfAWorkerAreWhatItsServerCounted(@TempDir Path directory) throws Exception {
-    Process server =
-        new ProcessBuilder(
-                "python3",
-                "../../testing/conductor_stub.py",
-                "--port",
-                "0",
-                "--rate",
-                "200",
-                "--tasks",
-                "" + TASKS,
-                "--slow",
-                "0",
-                "--poll-errors",
-                "0.3",
-                "--update-errors",
-                "0")
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
+    Process server = startServer();
     try (Registry registry = new Registry(directory)) {
       String url = server.inputReader().readLine().replaceAll("/api$", "");
       IctusMetricsCollector collector = new IctusMetricsCollector(registry);
@@ -65,8 +48,7 @@ class WorkerTest {
       while (!KINDS.stream().allMatch(kind -> isDone(url, kind))) {
         Thread.sleep(20);
       }
-      // A poll that is on its way ends before the workers are stopped, else nobody would hear of
-      // it.
+      // A poll that is on its way ends before the workers are stopped; otherwise it is not counted.
       OneOfThem.paused = true;
       while (!KINDS.stream().allMatch(kind -> polled(registry, kind) == polls(url, kind))) {
         Thread.sleep(20);
@@ -78,8 +60,7 @@ class WorkerTest {
         double failed = counts.get("failed").asDouble();
         double completed = counts.get("completed").asDouble();
         assertTrue(failed > 0 && completed > 0, counts.toString());
-        // The SDK says that a poll starts also where it then has no thread for a task, and does not
-        // poll.
+        // The SDK reports the start of a poll also if it has no free thread and does not poll.
         assertTrue(shown(registry, "task_poll_total", label) >= polls(url, kind));
         assertEquals(
             counts.get("poll_errors").asDouble(), timed(registry, "poll", "FAILURE", kind));
@@ -94,7 +75,27 @@ class WorkerTest {
     }
   }
 
-  private record OneOfThem(String getTaskDefName) implements Worker {
+  static Process startServer() throws java.io.IOException {
+    return new ProcessBuilder(
+            "python3",
+            "../../testing/conductor_stub.py",
+            "--port",
+            "0",
+            "--rate",
+            "200",
+            "--tasks",
+            "" + TASKS,
+            "--slow",
+            "0",
+            "--poll-errors",
+            "0.3",
+            "--update-errors",
+            "0")
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
+  }
+
+  record OneOfThem(String getTaskDefName) implements Worker {
     static volatile boolean paused;
 
     @Override
@@ -118,7 +119,7 @@ class WorkerTest {
     }
   }
 
-  private static JsonNode counts(String url) {
+  static JsonNode counts(String url) {
     try {
       return new ObjectMapper().readTree(URI.create(url + "/stub/counts").toURL());
     } catch (java.io.IOException refused) {
@@ -126,27 +127,27 @@ class WorkerTest {
     }
   }
 
-  private static boolean isDone(String url, String kind) {
+  static boolean isDone(String url, String kind) {
     JsonNode counts = counts(url).get(kind);
     return counts != null
         && counts.get("completed").asInt() + counts.get("failed").asInt() == TASKS
         && counts.get("poll_errors").asInt() > 0;
   }
 
-  private static double polls(String url, String kind) {
+  static double polls(String url, String kind) {
     return counts(url).get(kind).get("polls").asDouble();
   }
 
-  private static double polled(Registry registry, String kind) {
+  static double polled(Registry registry, String kind) {
     return timed(registry, "poll", "SUCCESS", kind) + timed(registry, "poll", "FAILURE", kind);
   }
 
-  private static double timed(Registry registry, String what, String status, String kind) {
+  static double timed(Registry registry, String what, String status, String kind) {
     String labels = "status=\"" + status + "\",taskType=\"" + kind + "\"";
     return shown(registry, "task_" + what + "_time_seconds_count", labels);
   }
 
-  private static double shown(Registry registry, String name, String labels) {
+  static double shown(Registry registry, String name, String labels) {
     String text =
         new String(registry.render(Format.TEXT, Surface.CANONICAL), StandardCharsets.UTF_8);
     String start = name + "{" + labels + "} ";
