@@ -93,7 +93,7 @@ def buckets(name: str, title: str, by: str, where: str, unit: str) -> Panel:
 
 
 def requests(name: str) -> list[Panel]:
-    """What the Conductor server answers."""
+    """Responses of the Conductor server."""
     count = f"{name}_count{{{JOB}}}"
     return [
         Panel(
@@ -115,7 +115,7 @@ def requests(name: str) -> list[Panel]:
 
 
 def tasks(count: str) -> list[Panel]:
-    """What is executed."""
+    """Executed tasks."""
     return [
         Panel("Executions", "ops", {"{{taskType}}": f"sum by (taskType) (rate({count}{RATE}))"}),
         Panel(
