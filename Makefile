@@ -91,8 +91,9 @@ test-sdks: .venv/wheel ## Run the tests of the other languages, against the publ
 	@.ci/sdks.sh
 
 # Downloads 400 MB from Maven Central, once.
-e2e: .venv/wheel $(E2E_SDKS:%=.venv-%/wheel) ## Run workers of four versions of the SDK at a real Conductor server and a real Prometheus; compare their counts
+e2e: .venv/wheel $(E2E_SDKS:%=.venv-%/wheel) ## Run workers of four versions of the SDK, and of the SDKs for Go, JavaScript and Java, at a real Conductor server and a real Prometheus; compare their counts
 	@.ci/debian.sh java openjdk-17-jre-headless
+	@.ci/workers.sh target/ci/workers
 	@.ci/prometheus.sh
 	@.venv/bin/python -m pytest py-binding/e2e
 

@@ -10,7 +10,6 @@ mkdir -p "$prefix"
 cargo build --quiet --release --package ictus-ffi --locked
 ffi-c/install.sh "$prefix"
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib ICTUS_LIBRARY=$prefix/lib/libictus.so.0
-fleet=("python=$root/.venv/bin/python $root/testing/fleet/fleet_worker.py")
 
 has() { # a language's tools
     local language=$1 tool
@@ -35,9 +34,7 @@ if has Go go pkg-config gcc; then
         patched=$(mktemp -d)
         trap 'rm -rf "$patched"' EXIT
         go test -modfile "$(go run ./patched "$patched")" -tags ictus_dynamic,hook ./conductor
-        go build -o "$prefix/go-worker" ./worker
     )
-    fleet+=("go=$prefix/go-worker")
 fi
 
 if has JavaScript node npm; then
@@ -48,7 +45,6 @@ if has JavaScript node npm; then
         npm run --silent types
         npm run --silent test
     )
-    fleet+=("javascript=node $root/bindings/javascript/worker.js")
 fi
 
 if has Java java mvn; then
@@ -56,29 +52,16 @@ if has Java java mvn; then
         cd bindings/java
         mvn -q -B spotless:check
         mvn -q -B clean test
-        mvn -q -B dependency:build-classpath -Dmdep.outputFile="$prefix/classpath"
-        # Tests the foreign function interface and the newest SDK as well, if there is a Java version for them. The
-        # classes that it builds are those of the package.
-        rm -f "$prefix/newest-java"
+        # Tests the foreign function interface and the newest SDK as well, if there is a Java version for them.
         for java in /usr/lib/jvm/*/bin/javac; do
             version=$("$java" -version 2>&1 | sed 's/javac \([0-9]*\).*/\1/')
             if ((version >= 22)); then
                 echo "Java $version ..."
                 JAVA_HOME=${java%/bin/javac} mvn -q -B clean test -DargLine=--enable-native-access=ALL-UNNAMED
-                echo "${java%c}" >"$prefix/newest-java"
                 break
             fi
         done
     )
-    classes=$root/bindings/java/target
-    program="$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain"
-    fleet+=("java=java -cp $classes/test-classes:$program")
-    # The class for the newest SDK with the oldest SDK.
-    if [[ -s $prefix/newest-java ]]; then
-        versions=$classes/classes/META-INF/versions
-        flags="--enable-native-access=ALL-UNNAMED -cp $classes/test-classes:$versions/21:$versions/22"
-        fleet+=("newest-java=$(cat "$prefix/newest-java") $flags:$program")
-    fi
 fi
 
 # The package is small, so it is installed if that is possible.
@@ -108,4 +91,6 @@ else
 fi
 
 echo "Workers of four SDKs record into one directory ..."
-.venv/bin/python testing/fleet/fleet.py "${fleet[@]}"
+.ci/workers.sh "$prefix"
+mapfile -t workers <"$prefix/workers"
+.venv/bin/python testing/fleet/fleet.py "python=.venv/bin/python testing/fleet/fleet_worker.py" "${workers[@]}"

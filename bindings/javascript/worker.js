@@ -1,8 +1,11 @@
 // Does tasks of a type with Conductor's JavaScript SDK, until its standard input ends:
 //
 //     node worker.js SERVER DIRECTORY TASK_TYPE
+//
+// A task takes the input "number" modulo 50 milliseconds.
 import { once } from 'node:events';
 import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
 import { TaskHandler, createConductorClient } from '@io-orkes/conductor-javascript';
 import { IctusMetricsCollector } from './src/conductor.js';
 import { Registry } from './src/index.js';
@@ -17,7 +20,10 @@ const handler = new TaskHandler({
     {
       taskDefName,
       pollInterval: 10,
-      execute: async () => ({ status: 'COMPLETED', outputData: { by: 'javascript' } }),
+      execute: async (task) => {
+        await setTimeout(task.inputData.number % 50);
+        return { status: 'COMPLETED', outputData: { by: 'javascript' } };
+      },
     },
   ],
   eventListeners: [new IctusMetricsCollector(new Registry(directory))],

@@ -22,20 +22,24 @@ Labels = tuple[str, ...]
 class Prometheus:
     """The server, as a context manager. It may start before the endpoint does."""
 
-    def __init__(self, directory: Path, address: str) -> None:
+    def __init__(self, directory: Path, address: str, *, native_histograms: bool = False) -> None:
         program = shutil.which("prometheus")
         assert program, "there is no prometheus: make e2e installs it where it can"
         self._program = program
         self._directory = directory
         self._address = address
+        self._native_histograms = native_histograms
         self._port = demo.free_port()
 
     def __enter__(self) -> Prometheus:
         """Starts the server and waits until it answers."""
         # JSON is valid YAML.
+        job: dict[str, Any] = {"job_name": "workers", "static_configs": [{"targets": [self._address]}]}
+        if self._native_histograms:
+            job["params"] = {"native": ["1"]}
         configuration = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-            "scrape_configs": [{"job_name": "workers", "static_configs": [{"targets": [self._address]}]}],
+            "scrape_configs": [job],
         }
         file = self._directory / "prometheus.json"
         file.write_text(json.dumps(configuration))
@@ -47,6 +51,7 @@ class Prometheus:
                     f"--config.file={file}",
                     f"--storage.tsdb.path={self._directory / 'prometheus'}",
                     f"--web.listen-address=127.0.0.1:{self._port}",
+                    *(["--enable-feature=native-histograms"] if self._native_histograms else []),
                 ],
                 stdout=log,
                 stderr=log,

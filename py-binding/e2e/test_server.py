@@ -10,30 +10,28 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import demo
 import pytest
+from orders import TASK_TYPES, Arrivals, Orders, Tally
+from prometheus import Prometheus
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "testing" / "server")]
-import demo  # noqa: E402
-from exposition import parse, total  # noqa: E402
-from orders import TASK_TYPES, Arrivals, Orders, Tally  # noqa: E402
-from prometheus import Prometheus  # noqa: E402
-from server import Server, Unreachable, jar  # noqa: E402
-
-import ictus  # noqa: E402
+import ictus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from prometheus import Labels
+    from server import Server
 
+pytest_plugins = ["real_server"]
+
+ROOT = Path(__file__).resolve().parents[2]
 SDK = "2.0.0"
 OLD_SDKS = ("1.5.1", "1.3.11", "1.3.4")
 ENVIRONMENTS = {SDK: ROOT / ".venv"} | {sdk: ROOT / f".venv-{sdk}" for sdk in OLD_SDKS}
@@ -66,16 +64,6 @@ class Run:
     """Counts that fell or restarted from zero, and how often."""
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    try:
-        jar()
-    except Unreachable as error:
-        pytest.skip(str(error))
-    with Server(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
 def task_types(segment: Path, alone: Path) -> set[str]:
     """Returns the task types that a process has executed, according to its segment alone."""
     folder = alone / "ictus"
@@ -105,16 +93,15 @@ def worker_of(task_type: str, session: int, metrics: Path) -> int:
     raise AssertionError(f"no process has done a {task_type}")
 
 
-def poll_requests(server: Server) -> float:
-    """Returns the number of workers' polls that the server has answered."""
-    samples, _ = parse(server.get("/actuator/prometheus"))
-    return total(samples, "http_server_requests_seconds_count", uri="/api/tasks/poll/batch/{tasktype}")
-
-
 @pytest.fixture(
     scope="module", params=[(SDK, "one"), (SDK, "all"), *((sdk, "all") for sdk in OLD_SDKS)], ids=" ".join
 )
-def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(
+    request: pytest.FixtureRequest,
+    server: Server,
+    poll_requests: Callable[[], float],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Run:
     """Orders arrive, workers are killed while they work, and all orders end."""
     sdk, whom = request.param
     python = ENVIRONMENTS[sdk] / "bin" / "python"
@@ -123,7 +110,7 @@ def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest
     port = demo.free_port()
     orders = Orders(server.url)
     orders.define(response_seconds=RESPONSE_SECONDS)
-    polls_before = poll_requests(server)
+    polls_before = poll_requests()
 
     def started() -> AbstractContextManager[subprocess.Popen[bytes]]:
         return demo.workers(server.url, port, 600, directory, str(python))
@@ -158,7 +145,7 @@ def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest
             return not left
 
         wait(ended)
-        answered = poll_requests(server) - polls_before
+        answered = poll_requests() - polls_before
         prometheus.read_again()
         return Run(
             tally=orders.tally(arrivals.ids),
@@ -167,7 +154,7 @@ def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest
             polls=(
                 answered,
                 prometheus.ask("sum(task_poll_total)")[()],
-                poll_requests(server) - polls_before,
+                poll_requests() - polls_before,
             ),
             # The counters start at 0.
             restarts=prometheus.ask("worker_restart_total > 0", "taskType"),

@@ -1,8 +1,11 @@
-"""Executes tasks of a type with Conductor's Python SDK: ``fleet_worker.py SERVER DIRECTORY TASK_TYPE``."""
+"""Executes tasks of a type with Conductor's Python SDK: ``fleet_worker.py SERVER DIRECTORY TASK_TYPE``.
 
-from __future__ import annotations
+A task takes the input ``number`` modulo 50 milliseconds.
+"""
 
+# Without `annotations` of __future__, because the SDK reads the types of a task's parameters.
 import sys
+import time
 
 from conductor.client.automator.task_handler import TaskHandler
 from conductor.client.configuration.configuration import Configuration
@@ -10,8 +13,9 @@ from conductor.client.worker.worker import Worker
 from ictus.conductor import MetricsSettings
 
 
-def work(_: object) -> dict[str, str]:
+def work(number: int) -> dict[str, str]:
     """The task."""
+    time.sleep(number % 50 / 1000)
     return {"by": "python"}
 
 

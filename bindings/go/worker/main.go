@@ -1,6 +1,8 @@
 // Command worker does tasks of a type with Conductor's Go SDK, until its standard input ends:
 //
 //	worker SERVER DIRECTORY TASK_TYPE
+//
+// A task takes the input "number" modulo 50 milliseconds.
 package main
 
 import (
@@ -26,6 +28,8 @@ func main() {
 		log.Fatal(err)
 	}
 	execute := conductor.New(registry).Wrap(func(task *model.Task) (interface{}, error) {
+		number, _ := task.InputData["number"].(float64)
+		time.Sleep(time.Duration(int(number)%50) * time.Millisecond)
 		return map[string]any{"by": "go"}, nil
 	})
 	runner := sdk.NewTaskRunner(nil, settings.NewHttpSettings(os.Args[1]))

@@ -10,7 +10,10 @@ import io.ictus.Registry;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Does tasks of a type with Conductor's Java SDK, until its standard input ends. */
+/**
+ * Does tasks of a type with Conductor's Java SDK, until its standard input ends. A task takes the
+ * input "number" modulo 50 milliseconds.
+ */
 public final class WorkerMain {
   private WorkerMain() {}
 
@@ -26,6 +29,11 @@ public final class WorkerMain {
 
           @Override
           public TaskResult execute(Task task) {
+            try {
+              Thread.sleep(((Number) task.getInputData().get("number")).longValue() % 50);
+            } catch (InterruptedException interrupt) {
+              Thread.currentThread().interrupt();
+            }
             TaskResult result = new TaskResult(task);
             result.setStatus(TaskResult.Status.COMPLETED);
             return result;
