@@ -25,7 +25,8 @@ impl RecoveryTurn {
         let own = u64::from(fork::generation()) + 1;
         let current = self.0.load(Relaxed);
         let free = current != own && self.0.compare_exchange(current, own, Acquire, Relaxed).is_ok();
-        free.then_some(TurnGuard(self))
+        // Lazily: a guard that is dropped at once would end the turn of another thread.
+        free.then(|| TurnGuard(self))
     }
 
     /// Waits for the turn, at most as long as `timeout`.
@@ -44,5 +45,20 @@ impl RecoveryTurn {
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         self.0.0.store(0, Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RecoveryTurn;
+
+    #[test]
+    fn failed_attempt_leaves_the_turn_to_its_holder() {
+        let turn = RecoveryTurn::default();
+        let holder = turn.acquire();
+        assert!(turn.acquire().is_none());
+        assert!(turn.acquire().is_none());
+        drop(holder);
+        assert!(turn.acquire().is_some());
     }
 }
