@@ -301,6 +301,58 @@ fn series_removed_after_a_recovery_is_absent_from_both_files() {
     assert_eq!(seen(&registry.local_snapshot().unwrap()), all);
 }
 
+/// Removes the file of a registry's segment, and waits until its records, in another file, are in
+/// the totals.
+fn replace_file(directory: &Path, registry: &Registry) {
+    remove_files(directory, |path| path.extension().is_some_and(|extension| extension == "seg"));
+    let totals = directory.join("ictus/totals");
+    let thread = Handles::new(registry, "replaced");
+    wait_until(|| {
+        // A thread that records has left the lanes of the old segment.
+        thread.record(1);
+        registry.snapshot().unwrap();
+        totals.exists()
+    });
+}
+
+#[test]
+fn series_removed_after_its_file_was_replaced_is_absent() {
+    let parent = tempfile::tempdir().unwrap();
+    let registry = Registry::open(parent.path()).unwrap();
+    let handles = ["a", "b"].map(|label| Handles::new(&registry, label));
+    handles.iter().for_each(|handles| handles.record(1));
+    let mut early = Reader::new(parent.path()).without_retiring();
+    assert_eq!(seen(&early.snapshot().unwrap()).len(), 2);
+    replace_file(parent.path(), &registry);
+    registry.timer("work_seconds", "", &["thread"]).unwrap().remove(&["a"]).unwrap();
+    registry.counter("jobs", "", &["thread"]).unwrap().remove(&["a"]).unwrap();
+    let gauge = [0.0, 0.0, 0.0, 1.0];
+    for snapshot in [read(parent.path()), early.snapshot().unwrap(), registry.snapshot().unwrap()] {
+        let seen = seen(&snapshot);
+        assert_eq!((seen["a"], seen["b"]), (gauge, expected(1)));
+    }
+}
+
+#[test]
+fn reader_with_the_removed_file_open_counts_its_observations_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let registry = Registry::open(parent.path()).unwrap();
+    let handles = Handles::new(&registry, "a");
+    handles.record(1);
+    let mut early = Reader::new(parent.path()).without_retiring();
+    assert_eq!(seen(&early.snapshot().unwrap())["a"], expected(1));
+    replace_file(parent.path(), &registry);
+    // The next retirement removes the old segment from the list of those in the totals.
+    drop(Registry::open(parent.path()).unwrap().counter("jobs", "", &["thread"]).unwrap().labels(&["b"]));
+    wait_until(|| {
+        registry.snapshot().unwrap();
+        fs::read_dir(parent.path().join("ictus")).unwrap().count() == 4
+    });
+    assert_eq!(seen(&early.snapshot().unwrap())["a"], expected(1));
+    handles.record(2);
+    assert_eq!(seen(&early.snapshot().unwrap())["a"], expected(2));
+}
+
 #[test]
 fn lanes_of_a_dropped_registry_are_not_moved() {
     let parent = tempfile::tempdir().unwrap();

@@ -15,7 +15,10 @@ use rustix::{
 
 use super::{Directory, segment_name, temp_name};
 use crate::{
-    format::{layout::identity, source::SegmentSource},
+    format::{
+        layout::{copied, identity},
+        source::SegmentSource,
+    },
     sys::{self, own_descriptor::OwnDescriptor, random_id},
 };
 
@@ -131,9 +134,14 @@ pub(crate) fn is_owner_alive(segment: impl AsFd) -> bool {
 /// Returns whether the owner of a segment still maps it although the lock is free. If a descriptor
 /// holds the lock (see [`backing`](crate::segment::backing)), the host program may have closed that
 /// descriptor.
+///
+/// The owner of a copy does not map it, but may map a removed file of the same name.
 fn is_mapped(segment: BorrowedFd<'_>) -> bool {
-    let mut words = [0; identity::WORDS];
+    let mut words = [0; copied::WORD + 1];
     let Ok(()) = segment.read(0, &mut words) else { return false };
+    if words[copied::WORD] == copied::COPY {
+        return false;
+    }
     let Ok(owner) = u32::try_from(words[identity::PID]) else { return false };
     segment_name(words[identity::ID]).to_str().is_some_and(|name| sys::maps_file(owner, name))
 }

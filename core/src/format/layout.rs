@@ -55,7 +55,9 @@ pub(crate) struct Header {
     pub(crate) identity: [AtomicU64; identity::WORDS],
     /// The line of the newest [`Block`], 0 for none.
     pub(crate) root: AtomicU64,
-    pub(crate) _pad_root: [AtomicU64; 7],
+    /// See [`copied`].
+    pub(crate) copied: AtomicU64,
+    pub(crate) _pad_root: [AtomicU64; 6],
     /// The next line to be claimed.
     pub(crate) cursor: AtomicU64,
     pub(crate) _pad_cursor: [AtomicU64; 7],
@@ -84,6 +86,17 @@ pub(crate) mod anchor {
     /// its words are of one write.
     pub(crate) const CHECK: usize = 4;
     pub(crate) const WORDS: usize = 8;
+}
+
+/// Values of the word `copied`, which is 0 in a segment without a copy. A segment and its copy have
+/// the same id, and a reader counts one of them.
+pub(crate) mod copied {
+    /// The segment has a copy in another file, which counts in its place.
+    pub(crate) const SUPERSEDED: u64 = 1;
+    /// The segment is a copy. Its owner holds the lock while it writes there, and never maps it.
+    pub(crate) const COPY: u64 = 2;
+    /// Index of the word.
+    pub(crate) const WORD: usize = std::mem::offset_of!(super::Header, copied) / 8;
 }
 
 /// Indices of the identity's words.

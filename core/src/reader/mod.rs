@@ -471,6 +471,7 @@ impl Reader {
             let mut keys: Vec<_> =
                 ids.iter().filter_map(|id| self.segments.get(id)?.order_key(*id)).collect();
             keys.sort_unstable();
+            let mut superseded = Vec::new();
             for key in keys {
                 let Some(known) = self.segments.get_mut(&key.id) else { continue };
                 let was_open = known.is_open();
@@ -479,10 +480,16 @@ impl Reader {
                 {
                     return Ok(None);
                 }
-                known.read(metrics_path, key.id, &mut self.merged, &mut self.segment_log);
-                if !was_open {
-                    known.close();
+                match known.read(metrics_path, key.id, &mut self.merged, &mut self.segment_log) {
+                    Opened::Gone => superseded.push(key.id),
+                    Opened::Yes if was_open => {}
+                    Opened::Yes => known.close(),
                 }
+            }
+            if !superseded.is_empty() {
+                // Their copies are in the directory, or in totals that are not read yet.
+                self.segments.retain(|id, _| !superseded.contains(id));
+                return Ok(None);
             }
         }
         let Some(memory) = &mut self.local_segments else { return Ok(Some(0)) };

@@ -34,13 +34,13 @@ pub(crate) struct SegmentFile {
     error_log: LogOnce,
 }
 
-/// The result of opening a file.
+/// The result of opening or reading a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
     /// The file is open, or it cannot be read, which is logged and counted.
     Yes,
     /// The file's name does not exist any more: the segment was retired after it was listed, or
-    /// removed.
+    /// removed. Or the file has lost its name to a copy.
     Gone,
 }
 
@@ -104,20 +104,21 @@ impl SegmentFile {
     }
 
     /// Merges the changes of the segment. If the segment cannot be read, its last good state stays
-    /// merged.
+    /// merged. If a copy counts in its place, nothing is merged, and the segment must be listed
+    /// again.
     pub(crate) fn read(
         &mut self,
         metrics_path: &MetricsPath,
         id: u64,
         into: &mut Aggregator,
         log: &mut SegmentLog,
-    ) {
+    ) -> Opened {
         // The cause of the failed open is logged; it is more precise than this one.
         if self.is_bad && !self.is_open() {
-            return;
+            return Opened::Yes;
         }
-        let Some(key) = self.order_key(id) else { return };
-        let Some(reader) = &mut self.reader else { return };
+        let Some(key) = self.order_key(id) else { return Opened::Yes };
+        let Some(reader) = &mut self.reader else { return Opened::Yes };
         // Before the lanes are read: if the owner has ended, all its writes are visible.
         let looked = match reader.source().get() {
             Ok(file) => {
@@ -128,6 +129,15 @@ impl SegmentFile {
             Err(error) => Err(error.into()),
         };
         match looked {
+            // A file that has its name counts, whatever it says.
+            Ok(_)
+                if reader.is_superseded
+                    && metrics_path
+                        .standing_segment(id)
+                        .is_ok_and(|standing| standing != reader.source().identity()) =>
+            {
+                return Opened::Gone;
+            }
             Ok(news) => {
                 into.apply_delta(key, reader.header.epoch, self.lives, news);
                 self.was_good = true;
@@ -137,6 +147,7 @@ impl SegmentFile {
             }
             Err(bad) => self.log_once(metrics_path, id, &bad, log),
         }
+        Opened::Yes
     }
 
     /// Adds the epoch and the anchors of the segment's clock.

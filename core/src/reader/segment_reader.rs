@@ -15,7 +15,9 @@ use crate::{
         descriptor::{self, FamilyDescriptor, SeriesDescriptor},
         error::SegmentError,
         header::{FIRST_ANCHOR, HEADER_WORDS, SegmentHeader},
-        layout::{ANCHORS, HEALTH_COUNTERS, Header, LINE, LINE_WORDS, anchor, ring_chunks, table_lines},
+        layout::{
+            ANCHORS, HEALTH_COUNTERS, Header, LINE, LINE_WORDS, anchor, copied, ring_chunks, table_lines,
+        },
         limits::MAX_DEFINITIONS,
         line_index::LineIndex,
         series_word::SeriesWord,
@@ -31,6 +33,8 @@ use crate::{
 pub(crate) struct SegmentReader<W> {
     source: Metered<W>,
     pub(crate) header: SegmentHeader,
+    /// Whether a copy counts in place of this segment, when the root was last read.
+    pub(crate) is_superseded: bool,
     /// A descriptor does not change while a published lane points to it.
     series: HashMap<SeriesWord, Arc<SeriesInfo>>,
     /// A family's descriptor never changes, so it is read once. With each family, the
@@ -82,7 +86,16 @@ impl<W: SegmentSource> SegmentReader<W> {
         let header = SegmentHeader::read(&source, id)?;
         let (series, families, definitions, parts) = Default::default();
         let (source, taken) = (Metered::new(source), DescriptorCost::default());
-        Ok(SegmentReader { source, header, series, families, definitions, parts, taken })
+        Ok(SegmentReader {
+            source,
+            header,
+            is_superseded: false,
+            series,
+            families,
+            definitions,
+            parts,
+            taken,
+        })
     }
 
     pub(crate) fn source(&self) -> &W {
@@ -100,12 +113,13 @@ impl<W: SegmentSource> SegmentReader<W> {
     }
 
     /// Returns the line of the newest block, 0 for none, and the health counters of the owner. Also
-    /// reads the later anchors.
+    /// reads the later anchors, and whether the segment is superseded.
     pub(crate) fn read_root(&mut self) -> io::Result<(u64, [u64; HEALTH_COUNTERS])> {
         const FIRST: usize = offset_of!(Header, root) / 8;
         const COUNTS: usize = offset_of!(Header, losses) / 8 - FIRST;
         let mut words = [0; HEADER_WORDS - FIRST];
         self.source.read((FIRST / LINE_WORDS) as u64, &mut words)?;
+        self.is_superseded = words[copied::WORD - FIRST] == copied::SUPERSEDED;
         let (mut losses, mut later) = ([0; HEALTH_COUNTERS], [0; ANCHORS * anchor::WORDS]);
         losses.copy_from_slice(&words[COUNTS..COUNTS + HEALTH_COUNTERS]);
         later.copy_from_slice(&words[FIRST_ANCHOR - FIRST..]);

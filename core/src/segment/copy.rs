@@ -27,7 +27,7 @@ use crate::{
     },
     format::{
         header::checksum,
-        layout::{Block, Header, LINE, LINE_WORDS, Lines as _, identity},
+        layout::{Block, Header, LINE, LINE_WORDS, Lines as _, copied, identity},
     },
     sync::{Ordering, fence},
     sys::{self, own_descriptor::OwnDescriptor},
@@ -66,6 +66,9 @@ impl SegmentCopy {
             let copy = SegmentCopy { file: new, standing, committed: AtomicUsize::new(0), epoch };
             copy.refresh(segment)?;
             into.publish_segment(id)?;
+            // Before other processes can fold the copy: a reader that still has the removed file of
+            // the segment open must not count both.
+            segment.supersede();
             Ok(copy)
         });
         if created.is_err() {
@@ -139,12 +142,13 @@ impl SegmentCopy {
         directory.standing_segment(id).is_ok_and(|standing| standing == self.standing)
     }
 
-    /// Returns the header, as it will be in the copy, and the blocks.
+    /// Returns the header, as it is in the copy, and the blocks.
     fn heads(&self, segment: &Segment) -> io::Result<Heads> {
         let mut heads = Heads::new();
         let mut header = load(segment, 0, Header::LINES)?;
         let mut line = segment.header.root.load(Ordering::Acquire);
         header[std::mem::offset_of!(Header, root) / 8] = line;
+        header[copied::WORD] = copied::COPY;
         header[identity::EPOCH] = u64::from(self.epoch.number);
         header[identity::CLOCK] = self.epoch.fingerprint;
         header[identity::CHECKSUM] = checksum(&header[..identity::WORDS]);

@@ -217,8 +217,8 @@ impl Random {
 ///
 /// A third of the programs has faults of the system, of one kind. After a recovery, the file with
 /// the earlier records belongs to a live process for some time, whose length the model cannot know.
-/// Therefore these programs have one version without a limit of series, one kind for each name, and
-/// remove nothing.
+/// Therefore these programs have one version without a limit of series and one kind for each name.
+/// In one half, a single registry also removes series; in the other half, several remove nothing.
 pub(crate) fn generate(seed: u64) -> Vec<Step> {
     let mut random = Random(seed);
     // Mostly timers, which have the most state.
@@ -228,6 +228,8 @@ pub(crate) fn generate(seed: u64) -> Vec<Step> {
     let versions: Vec<usize> = (0..=random.below(3)).map(|_| random.below(VERSIONS.len())).collect();
     let (processes, registries) = (1 + random.below(PROCESSES), 1 + random.below(REGISTRIES));
     let (has_faults, unlinks) = (random.below(3) == 0, random.below(2) == 0);
+    let is_alone = has_faults && random.below(2) == 0;
+    let (processes, registries) = if is_alone { (1, 1) } else { (processes, registries) };
     let versions = if has_faults { vec![random.one_of(&UNLIMITED)] } else { versions };
     let families: Vec<usize> = families
         .into_iter()
@@ -238,7 +240,8 @@ pub(crate) fn generate(seed: u64) -> Vec<Step> {
         Verb::Starve | Verb::Feed if unlinks => Verb::Unlink,
         Verb::Unlink if !unlinks => Verb::Starve,
         Verb::Clear if has_faults => Verb::Read,
-        Verb::Remove | Verb::Expire if has_faults => Verb::Record,
+        Verb::Remove | Verb::Expire if has_faults && !is_alone => Verb::Record,
+        Verb::Fork if is_alone => Verb::Remove,
         verb => verb,
     };
     let series = 1 + random.below(SERIES);

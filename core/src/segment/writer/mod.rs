@@ -26,7 +26,7 @@ use crate::{
     format::{
         anchors as anchor_words,
         header::checksum,
-        layout::{BYTE_ORDER, Header, HealthCounter, Lines as _, MAGIC, VERSION, identity},
+        layout::{BYTE_ORDER, Header, HealthCounter, Lines as _, MAGIC, VERSION, copied, identity},
     },
     packed::pack,
     sync::{AtomicU64, Mutex, Ordering, fence, static_ref::AtomicOptionRef},
@@ -177,6 +177,11 @@ impl Segment {
     /// Whether the segment was left. Call it after a fence that follows the store of the lane.
     pub(crate) fn is_left(&self) -> bool {
         self.left.load(Relaxed)
+    }
+
+    /// Tells readers that have the segment open that a copy of it counts in its place.
+    pub(crate) fn supersede(&self) {
+        self.header.copied.store(copied::SUPERSEDED, Ordering::Release);
     }
 
     /// Whether the segment is in a file, which other processes can read.
