@@ -76,6 +76,8 @@ impl RecoveryThread {
     /// Logs that other processes do not see the records of this process, and starts to recover.
     #[cold]
     pub(super) fn start(&self, cause: impl FnOnce() -> String) {
+        // Before the mark of a thread that runs, which nothing would remove without a thread.
+        let Some(work) = self.work.get() else { return };
         let own = u64::from(fork::generation()) + 1;
         let running = self.running.load(Relaxed);
         let claimed = running != own && self.running.compare_exchange(running, own, Relaxed, Relaxed).is_ok();
@@ -83,7 +85,6 @@ impl RecoveryThread {
             return;
         }
         self.cause.store(Some(Arc::new(cause())));
-        let Some(work) = self.work.get() else { return };
         let spawned = fork::with_signals_blocked(|| {
             let work = Weak::clone(work);
             std::thread::Builder::new().name(THREAD.to_owned()).spawn(move || run(&work, own))
@@ -159,5 +160,17 @@ fn run(work: &Weak<dyn Recover>, own: u64) {
             Ok(Progress::Verifying | Progress::Busy) => VERIFY_INTERVAL,
             Err(_) => (delay * 2).min(MAX_RETRY_DELAY),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RecoveryThread;
+
+    #[test]
+    fn thread_without_work_is_not_marked_as_running() {
+        let thread = RecoveryThread::default();
+        thread.start(|| "no descriptor was free".to_owned());
+        assert!(!thread.is_running());
     }
 }
