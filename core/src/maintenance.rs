@@ -3,7 +3,7 @@
 //!
 //! Like the registry, this module knows recording and reading. Neither imports the other.
 
-use std::{collections::HashSet, io};
+use std::{collections::HashSet, io, time::Duration};
 
 use crate::{
     directory::Directory,
@@ -24,6 +24,8 @@ use crate::{
 /// Minimum number of segments in a directory at which a process that opens it retires those of
 /// ended processes.
 const RETIRE_THRESHOLD: usize = 32;
+/// Maximum time that a removal waits for an attempt to recover, which writes the changes of a copy.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<M: MetricHandle> Family<M> {
     /// Removes the series with the given label values. Returns false if there was none.
@@ -80,8 +82,9 @@ pub(crate) fn remove_series(recorder: &Recorder, index: &FamilyIndex, values: &[
     let overflowed = note_overflowed(recorder, family);
     let is_over = overflowed.as_ref().is_ok_and(|overflowed| overflowed.contains(&stored));
     let own = !is_over && index.remove(values)?;
+    // Before an error of the directory is returned: the series is removed from this process.
+    recorder.refresh_copies(REFRESH_TIMEOUT);
     overflowed?;
-    recorder.refresh_copies();
     let dead = in_directory(recorder, |directory| {
         retire::drop_series(directory, family, &|series| *series == stored)
     })?;

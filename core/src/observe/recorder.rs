@@ -1,6 +1,6 @@
 //! The recorder of a process: its families and its segments, and what needs both.
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use super::{
     families::{Families, UnsortedLabels},
@@ -130,8 +130,13 @@ impl Recorder {
     }
 
     /// See [`Recovery::refresh_copies`].
-    pub(crate) fn refresh_copies(&self) -> bool {
-        self.recovery.refresh_copies()
+    pub(crate) fn refresh_copies(&self, timeout: Duration) -> bool {
+        self.recovery.refresh_copies(timeout)
+    }
+
+    /// See [`Recovery::finished`].
+    pub(crate) fn finished_recoveries(&self) -> usize {
+        self.recovery.finished()
     }
 
     /// See [`Recovery::is_degraded`].

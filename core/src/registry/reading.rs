@@ -15,9 +15,12 @@ use crate::{
     maintenance::{forget_expired, own_overflowed, remove_series},
     observe::{Recorder, UnsortedLabels},
     reader::Reader,
-    snapshot::{Snapshot, Value},
+    snapshot::{self, Snapshot, Value},
     sys::fork,
 };
+
+/// Maximum time that a snapshot waits for an attempt to recover, which writes the changes of a copy.
+const REFRESH_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// The label names of a registry's families, in the order in which they were registered.
 ///
@@ -40,12 +43,23 @@ impl GivenLabels {
     /// [`Registry::given_labels`] was called.
     #[must_use]
     pub fn find<'a>(&self, snapshot: &'a Snapshot, name: &str, values: &[&str]) -> Option<&'a Value> {
-        let is_it = |(family, labels): &&UnsortedLabels| **family == *name && labels.len() == values.len();
-        if let Some((_, labels)) = self.0.iter().find(is_it) {
+        // A name may have several families, with other labels each.
+        let families = || self.0.iter().filter(|(family, _)| **family == *name).map(|(_, labels)| labels);
+        let mut given = families().filter(|labels| labels.len() == values.len());
+        let value = given.find_map(|labels| {
             let pairs = labels.iter().map(String::as_str).zip(values.iter().copied());
-            return snapshot.get(name, &pairs.collect::<Vec<_>>());
-        }
-        snapshot.families_named(name).iter().find_map(|family| family.get(values))
+            snapshot.get(name, &pairs.collect::<Vec<_>>())
+        });
+        value.or_else(|| {
+            let is_given = |family: &&snapshot::Family| {
+                let names = &family.label_names;
+                families().any(|labels| {
+                    labels.len() == names.len() && labels.iter().all(|label| names.contains(label))
+                })
+            };
+            let mut others = snapshot.families_named(name).iter().filter(|family| !is_given(family));
+            others.find_map(|family| family.get(values))
+        })
     }
 }
 
@@ -196,6 +210,7 @@ impl Registry {
     /// Takes a snapshot and frees the series of this process that have expired.
     fn snapshot_and_expire(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
         self.recorder.check_file_now();
+        let finished = self.recorder.finished_recoveries();
         let mut own = self.reader.load_full();
         if own.generation != fork::generation() {
             // Leaked: a thread of the parent may have been anywhere inside it at the fork.
@@ -213,7 +228,10 @@ impl Registry {
             self.recorder.expire(&expired.family, is_idle)
         });
         let expired = expired.sum();
-        if expired > 0 && self.recorder.refresh_copies() {
+        if expired > 0
+            && (!self.recorder.refresh_copies(REFRESH_TIMEOUT)
+                || self.recorder.finished_recoveries() != finished)
+        {
             // A copy that was finished since the reader dropped the series belongs to an ended
             // process, and would show them again.
             for expired in reader.expired() {
@@ -221,5 +239,32 @@ impl Registry {
             }
         }
         Ok((snapshot, expired))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Registry, snapshot::Value};
+
+    #[test]
+    fn find_searches_each_family_of_a_name() {
+        let registry = Registry::new();
+        let count = |labels: &[&str], values: &[&str], number: f64| {
+            registry.counter("hits", "", labels).unwrap().labels(values).unwrap().add(number);
+        };
+        count(&["route", "method"], &["/", "GET"], 1.0);
+        count(&["zone", "host"], &["eu", "a"], 2.0);
+        count(&["code", "text"], &["200", "ok"], 3.0);
+        let snapshot = registry.snapshot().unwrap();
+        let find = |values: [&str; 2]| match registry.find(&snapshot, "hits", &values) {
+            Some(Value::Counter(total)) => Some(*total),
+            _ => None,
+        };
+        assert_eq!(find(["/", "GET"]), Some(1.0));
+        assert_eq!(find(["eu", "a"]), Some(2.0));
+        // Registered in the order of the sorted names.
+        assert_eq!(find(["200", "ok"]), Some(3.0));
+        // The sorted order of names that were registered in another order.
+        assert_eq!(find(["GET", "/"]), None);
     }
 }

@@ -1,7 +1,10 @@
 //! The segments that are being left, and those whose content other processes have.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -19,6 +22,7 @@ pub(super) struct LeftSegments {
     leaving: ArcSwap<Vec<Arc<Leaving>>>,
     /// Segments whose content other processes have. They are part of the records of this process.
     left: ArcSwap<Vec<Arc<Segment>>>,
+    finished: AtomicUsize,
 }
 
 /// A segment that is being left.
@@ -54,6 +58,11 @@ impl LeftSegments {
         Vec::clone(&self.left.load())
     }
 
+    /// Returns the number of calls of [`finish`](LeftSegments::finish).
+    pub(super) fn finished(&self) -> usize {
+        self.finished.load(Relaxed)
+    }
+
     pub(super) fn begin_to_leave(&self, segment: &Arc<Segment>) {
         self.leaving.rcu(|leaving| {
             let mut leaving = Vec::clone(leaving);
@@ -66,6 +75,8 @@ impl LeftSegments {
     }
 
     pub(super) fn finish(&self, done: &Arc<Leaving>) {
+        // The turn to recover, which the caller has, orders it.
+        self.finished.fetch_add(1, Relaxed);
         self.left.rcu(|left| {
             let mut left = Vec::clone(left);
             left.retain(|one| one.belongs_to_this_process() && one.id != done.segment.id);

@@ -47,9 +47,6 @@ use crate::{
 /// not wait for it.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum time that a removal waits for an attempt to recover, which writes the changes of a copy.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// The segments that a recorder leaves or has left.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
@@ -201,13 +198,16 @@ impl Recovery {
         }
     }
 
-    /// Makes copies equal to their segments, after a series was removed from these. Returns whether
-    /// other processes may have taken a copy over before that.
-    ///
-    /// Waits for an attempt to recover that is running: it may have compared a copy before the
-    /// removal.
-    pub(super) fn refresh_copies(&self) -> bool {
-        let Some(_turn) = self.turn.acquire_within(REFRESH_TIMEOUT) else { return true };
+    /// Returns the number of segments of which other processes have the content.
+    pub(super) fn finished(&self) -> usize {
+        self.left_segments.finished()
+    }
+
+    /// Makes copies equal to their segments, after a series was removed from these. Waits, at most
+    /// as long as `timeout`, for an attempt to recover that is running: it may have compared a copy
+    /// before the removal. Returns false if the attempt takes longer.
+    pub(super) fn refresh_copies(&self, timeout: Duration) -> bool {
+        let Some(_turn) = self.turn.acquire_within(timeout) else { return false };
         for leaving in &**self.left_segments.entries() {
             // Before the lock: a thread of the parent may have held that of a parent's segment at the
             // fork.
@@ -221,7 +221,7 @@ impl Recovery {
                 log::debug!("a segment's copy is as it was: {error}");
             }
         }
-        !self.left_segments.left().is_empty()
+        true
     }
 }
 
@@ -231,4 +231,20 @@ fn in_order(mut segments: Vec<Arc<Segment>>) -> Vec<Arc<Segment>> {
     segments.sort_by_key(|segment| segment.ordinal);
     segments.dedup_by_key(|segment| segment.ordinal);
     segments
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Recovery;
+
+    #[test]
+    fn copies_are_not_refreshed_while_another_thread_recovers() {
+        let recovery = Recovery::default();
+        let turn = recovery.turn.acquire();
+        assert!(!recovery.refresh_copies(Duration::from_millis(10)));
+        drop(turn);
+        assert!(recovery.refresh_copies(Duration::ZERO));
+    }
 }
