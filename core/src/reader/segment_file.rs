@@ -129,7 +129,7 @@ impl SegmentFile {
             Err(error) => Err(error.into()),
         };
         match looked {
-            // A file that has its name counts, whatever it says.
+            // A file that still has its name counts.
             Ok(_)
                 if reader.is_superseded
                     && metrics_path

@@ -179,7 +179,7 @@ impl Segment {
         self.left.load(Relaxed)
     }
 
-    /// Tells readers that have the segment open that a copy of it counts in its place.
+    /// Lets readers that have the segment open count its copy in its place.
     pub(crate) fn supersede(&self) {
         self.header.copied.store(copied::SUPERSEDED, Ordering::Release);
     }
