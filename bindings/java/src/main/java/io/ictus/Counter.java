@@ -3,7 +3,7 @@ package io.ictus;
 import com.sun.jna.Pointer;
 
 /** A total that only grows: one series. */
-public final class Counter extends Owned {
+public final class Counter extends Handle {
   Counter(Pointer pointer) {
     super(pointer, Libictus::ictus_counter_free);
   }

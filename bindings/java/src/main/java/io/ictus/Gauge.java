@@ -3,7 +3,7 @@ package io.ictus;
 import com.sun.jna.Pointer;
 
 /** A state of this process; the sum over living processes is shown. */
-public final class Gauge extends Owned {
+public final class Gauge extends Handle {
   Gauge(Pointer pointer) {
     super(pointer, Libictus::ictus_gauge_free);
   }

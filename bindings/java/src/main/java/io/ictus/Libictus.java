@@ -63,22 +63,30 @@ final class Libictus {
     int invoke(Pointer context, Pointer data, long len);
   }
 
-  /** Strings in a row; empty is NULL. */
+  /** An array of strings; NULL if it is empty. */
   static final class Strs {
     final Pointer first;
     final long count;
-    // Kept, for the memory that the row points to.
-    private final List<Str> strings;
 
     Strs(List<String> texts) {
-      strings = texts.stream().map(Str::new).toList();
-      count = strings.size();
-      Memory row = count == 0 ? null : new Memory(16 * count);
-      for (int at = 0; at < count; at++) {
-        row.setPointer(16L * at, strings.get(at).data);
-        row.setLong(16L * at + 8, strings.get(at).len);
+      count = texts.size();
+      first = count == 0 ? null : new Row(texts.stream().map(Str::new).toList());
+    }
+  }
+
+  /** The memory of an array of strings. A call that has it as an argument keeps them reachable. */
+  private static final class Row extends Memory {
+    private static final int BYTES = 16;
+
+    private final List<Str> strings;
+
+    Row(List<Str> strings) {
+      super((long) BYTES * strings.size());
+      this.strings = strings;
+      for (int at = 0; at < strings.size(); at++) {
+        setPointer((long) BYTES * at, strings.get(at).data);
+        setLong((long) BYTES * at + 8, strings.get(at).len);
       }
-      first = row;
     }
   }
 

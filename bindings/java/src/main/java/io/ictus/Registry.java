@@ -153,8 +153,10 @@ public final class Registry extends Owned {
     Libictus.Strs names = new Libictus.Strs(all.stream().map(Map.Entry::getKey).toList());
     Libictus.Strs values = new Libictus.Strs(all.stream().map(Map.Entry::getValue).toList());
     int status =
-        Libictus.ictus_registry_remove(
-            pointer(), new Libictus.Str(name), names.first, values.first, names.count);
+        use(
+            registry ->
+                Libictus.ictus_registry_remove(
+                    registry, new Libictus.Str(name), names.first, values.first, names.count));
     if (status == Libictus.UNKNOWN) {
       return false;
     }
@@ -169,8 +171,8 @@ public final class Registry extends Owned {
    */
   public long removeIdle(Duration idle) {
     LongByReference removed = new LongByReference();
-    Libictus.need(
-        Libictus.ictus_registry_remove_idle(pointer(), FamilyOptions.seconds(idle), removed));
+    double seconds = FamilyOptions.seconds(idle);
+    Libictus.need(use(registry -> Libictus.ictus_registry_remove_idle(registry, seconds, removed)));
     return removed.getValue();
   }
 
@@ -191,15 +193,17 @@ public final class Registry extends Owned {
 
   /** What was recorded, here or in the directory by all of its processes. */
   public Snapshot snapshot() {
-    return new Snapshot(made(out -> Libictus.ictus_snapshot_new(pointer(), out)));
+    return new Snapshot(use(registry -> made(out -> Libictus.ictus_snapshot_new(registry, out))));
   }
 
   /** The same for Prometheus. */
   public byte[] render(Format format, Surface surface) {
-    return Written.by(
-        write ->
-            Libictus.ictus_registry_render(
-                pointer(), format.ordinal(), surface.number, write, null));
+    return use(
+        registry ->
+            Written.by(
+                write ->
+                    Libictus.ictus_registry_render(
+                        registry, format.ordinal(), surface.number, write, null)));
   }
 
   /**
@@ -258,14 +262,24 @@ public final class Registry extends Owned {
     Libictus.Strs names = new Libictus.Strs(all.stream().map(Map.Entry::getKey).toList());
     Libictus.Strs values = new Libictus.Strs(all.stream().map(Map.Entry::getValue).toList());
     Libictus.Str[] strings = {new Libictus.Str(name), new Libictus.Str(help)};
-    return made(
-        out ->
-            make.make(
-                pointer(), strings[0], strings[1], names.first, values.first, names.count, out));
+    return use(
+        registry ->
+            made(
+                out ->
+                    make.make(
+                        registry,
+                        strings[0],
+                        strings[1],
+                        names.first,
+                        values.first,
+                        names.count,
+                        out)));
   }
 
   private Pointer series(MakeNumbered make, Metric metric, List<String> labels) {
     Libictus.Strs values = new Libictus.Strs(labels);
-    return made(out -> make.make(pointer(), metric.ordinal(), values.first, values.count, out));
+    return use(
+        registry ->
+            made(out -> make.make(registry, metric.ordinal(), values.first, values.count, out)));
   }
 }

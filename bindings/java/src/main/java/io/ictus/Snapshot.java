@@ -21,8 +21,10 @@ public final class Snapshot extends Owned {
     Libictus.Strs values = new Libictus.Strs(List.of(labels));
     DoubleByReference out = new DoubleByReference();
     int status =
-        Libictus.ictus_snapshot_value(
-            pointer(), new Libictus.Str(name), values.first, values.count, out);
+        use(
+            snapshot ->
+                Libictus.ictus_snapshot_value(
+                    snapshot, new Libictus.Str(name), values.first, values.count, out));
     return found(status) ? OptionalDouble.of(out.getValue()) : OptionalDouble.empty();
   }
 
@@ -31,8 +33,10 @@ public final class Snapshot extends Owned {
     Libictus.Strs values = new Libictus.Strs(List.of(labels));
     Libictus.TimingStruct out = new Libictus.TimingStruct();
     int status =
-        Libictus.ictus_snapshot_timing(
-            pointer(), new Libictus.Str(name), values.first, values.count, out);
+        use(
+            snapshot ->
+                Libictus.ictus_snapshot_timing(
+                    snapshot, new Libictus.Str(name), values.first, values.count, out));
     return found(status)
         ? Optional.of(new Timing(out.count, out.sum, out.window))
         : Optional.empty();
@@ -47,8 +51,16 @@ public final class Snapshot extends Owned {
       numbers.setDouble(0, share);
       Pointer out = numbers.share(Double.BYTES);
       int status =
-          Libictus.ictus_snapshot_quantiles(
-              pointer(), new Libictus.Str(name), values.first, values.count, numbers, 1, out);
+          use(
+              snapshot ->
+                  Libictus.ictus_snapshot_quantiles(
+                      snapshot,
+                      new Libictus.Str(name),
+                      values.first,
+                      values.count,
+                      numbers,
+                      1,
+                      out));
       return found(status) ? OptionalDouble.of(out.getDouble(0)) : OptionalDouble.empty();
     }
   }

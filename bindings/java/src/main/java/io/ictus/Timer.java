@@ -1,11 +1,12 @@
 package io.ictus;
 
 import com.sun.jna.Pointer;
+import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 
 /** Durations: one series. */
-public final class Timer extends Owned {
+public final class Timer extends Handle {
   private static final double NANOSECONDS = 1e9;
 
   Timer(Pointer pointer) {
@@ -16,7 +17,12 @@ public final class Timer extends Owned {
    * Records seconds; false for what is negative or no finite number, which is counted as rejected.
    */
   public boolean observe(double seconds) {
-    return Calls.BEST.observe(pointer(), seconds) == 0;
+    try {
+      return Calls.BEST.observe(pointer(), seconds) == 0;
+    } finally {
+      // The foreign function interface takes a number, which keeps nothing reachable.
+      Reference.reachabilityFence(this);
+    }
   }
 
   /** Records a duration. */

@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -28,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class RegistryTest {
   @Test
-  void whatIsRecordedIsRead(@TempDir Path directory) {
+  void snapshotHasTheRecordedValues(@TempDir Path directory) {
     try (Registry registry = new Registry(directory)) {
       Counter jobs = registry.counter("jobs", "Jobs done.", Map.of("queue", "mäil"));
       assertTrue(jobs.increment() && jobs.add(1.5));
@@ -66,7 +67,7 @@ class RegistryTest {
   }
 
   @Test
-  void mistakesAreErrorsThatSayWhatToDo() {
+  void invalidArgumentsThrowAnErrorWithARemedy() {
     try (Registry registry = new Registry()) {
       Counter jobs = registry.counter("jobs", "", Map.of());
       IctusException refused =
@@ -84,6 +85,61 @@ class RegistryTest {
     }
   }
 
+  @Test
+  void endpointRunsUntilItIsClosed(@TempDir Path directory) throws Exception {
+    try (Registry registry = new Registry(directory)) {
+      String address = registry.serve("127.0.0.1:0", Surface.DEFAULT).address();
+      URI metrics = URI.create("http://" + address + "/metrics");
+      for (int round = 0; round < 10; round++) {
+        System.gc();
+        Thread.sleep(20);
+      }
+      HttpRequest request = HttpRequest.newBuilder(metrics).build();
+      assertEquals(
+          200,
+          HttpClient.newHttpClient()
+              .send(request, HttpResponse.BodyHandlers.ofString())
+              .statusCode());
+    }
+  }
+
+  @Test
+  void snapshotClosedDuringACallAnswersOrThrows() throws Exception {
+    try (Registry registry = new Registry();
+        AutoExecutor threads = new AutoExecutor(2)) {
+      IntStream.range(0, 100)
+          .forEach(
+              number -> registry.counter("jobs", "", Map.of("queue", "q" + number)).add(number));
+      for (int round = 0; round < 200; round++) {
+        Snapshot snapshot = registry.snapshot();
+        Future<?> reads =
+            threads.service.submit(
+                () -> {
+                  for (int number = 0; number < 100; number++) {
+                    assertEquals(OptionalDouble.of(number), snapshot.value("jobs", "q" + number));
+                  }
+                });
+        snapshot.close();
+        try {
+          reads.get();
+        } catch (ExecutionException closed) {
+          assertEquals(1, ((IctusException) closed.getCause()).status());
+        }
+      }
+    }
+  }
+
+  private record AutoExecutor(ExecutorService service) implements AutoCloseable {
+    AutoExecutor(int threads) {
+      this(Executors.newFixedThreadPool(threads));
+    }
+
+    @Override
+    public void close() {
+      service.shutdownNow();
+    }
+  }
+
   private static Registry closed() {
     Registry registry = new Registry();
     registry.close();
@@ -91,7 +147,7 @@ class RegistryTest {
   }
 
   @Test
-  void threadsRecordAndAnEndpointShowsIt(@TempDir Path directory) throws Exception {
+  void endpointShowsTheObservationsOfThreads(@TempDir Path directory) throws Exception {
     try (Registry registry = new Registry(directory)) {
       ExecutorService pool = Executors.newFixedThreadPool(8);
       List<Future<?>> all =
