@@ -90,7 +90,7 @@ export class Timer extends Owned {
    */
   observe(seconds, traceId) {
     const status =
-      traceId === undefined
+      traceId === undefined || traceId === null
         ? native.timer_observe(this.pointer, seconds)
         : native.timer_observe_exemplar(this.pointer, seconds, str(traceId));
     return status === 0;
@@ -106,7 +106,7 @@ export class Timer extends Owned {
     };
   }
 
-  /** Measures a function; if it returns a promise, until that is settled. */
+  /** Measures a function; if it returns a promise or another thenable, until that is settled. */
   time(work, traceId) {
     const measured = this.start();
     const end = () => void measured(traceId);
@@ -118,7 +118,7 @@ export class Timer extends Owned {
       throw raised;
     }
     if (typeof result?.then === 'function') {
-      return result.finally(end);
+      return Promise.resolve(result).finally(end);
     }
     end();
     return result;
@@ -177,10 +177,22 @@ export class Snapshot extends Owned {
   }
 }
 
-/** An endpoint for Prometheus, on a separate thread. */
+/**
+ * An endpoint for Prometheus, on a separate thread. It runs until it is closed, or until the program ends: you need
+ * not keep it.
+ */
 export class Exporter extends Owned {
+  static #running = new Set();
+
   constructor(pointer) {
     super(pointer, native.exporter_stop);
+    Exporter.#running.add(this);
+  }
+
+  /** Stops the endpoint. */
+  close() {
+    Exporter.#running.delete(this);
+    super.close();
   }
 
   /** The address that it listens at. */

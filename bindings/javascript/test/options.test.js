@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import client from 'prom-client';
 import { IctusError, Registry, Timer } from '../src/index.js';
 import { made, native, str } from '../src/native.js';
@@ -170,4 +172,33 @@ test('the package can be required from CommonJS', (context) => {
     return context.skip('this version of Node.js cannot require an ES module');
   }
   assert.equal(require('@conductor-oss/ictus').Registry, Registry);
+});
+
+test('thenables are timed until they are settled', async () => {
+  const timer = new Registry().timer('work_seconds');
+  const thenable = { then: (resolve) => setTimeout(20).then(() => resolve(7)) };
+  assert.equal(await timer.time(() => thenable), 7);
+  const refused = { then: (_, reject) => reject(new RangeError('no')) };
+  await assert.rejects(
+    timer.time(() => refused),
+    RangeError,
+  );
+});
+
+test('a null trace id is none', () => {
+  const registry = new Registry();
+  const timer = executions(registry);
+  assert.equal(timer.observe(1, null), true);
+  assert.doesNotMatch(registry.render('openmetrics', 'canonical').toString(), /trace_id/);
+});
+
+test('an endpoint runs until it is closed', async (context) => {
+  setFlagsFromString('--expose_gc');
+  const collect = runInNewContext('gc');
+  const { address } = new Registry(directory(context)).serve('127.0.0.1:0');
+  for (let round = 0; round < 10; round += 1) {
+    collect();
+    await setTimeout(10);
+  }
+  assert.equal((await fetch(`http://${address}/metrics`)).status, 200);
 });

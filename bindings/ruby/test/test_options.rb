@@ -54,6 +54,38 @@ class TestOptions < Minitest::Test
     assert_includes shown, bucket
   end
 
+  def test_binary_trace_ids_are_recorded
+    registry = Ictus::Registry.new(buckets: [0.5, 2])
+    executions = registry.conductor(:timer, 3, %w[resize SUCCESS])
+    assert executions.observe(0.25, exemplar: ID.b)
+    refute executions.observe(0.25, exemplar: "\xff".b)
+    assert_includes registry.render(format: :openmetrics, surface: :canonical), %(trace_id="#{ID}")
+  end
+
+  def test_endpoint_runs_until_it_is_closed
+    Dir.mktmpdir do |directory|
+      address = Ictus::Registry.new(directory).serve('127.0.0.1:0').address
+      5.times { GC.start }
+      assert_equal '200', Net::HTTP.get_response(URI("http://#{address}/metrics")).code
+    end
+  end
+
+  def test_other_threads_run_while_a_removal_waits
+    Dir.mktmpdir do |directory|
+      registry = Ictus::Registry.new(directory)
+      registry.counter('jobs').increment
+      lock = File.join(directory, 'ictus', 'lock')
+      registry.remove('others') # Creates the file of the lock.
+      File.open(lock) do |file|
+        file.flock(File::LOCK_EX)
+        removal = Thread.new { registry.remove('jobs') }
+        sleep 0.1
+        file.flock(File::LOCK_UN)
+        assert removal.value
+      end
+    end
+  end
+
   def test_timers_without_distribution_have_no_buckets
     bounds = [true, false].map do |distribution|
       registry = Ictus::Registry.new(buckets: [0.5, 2], distribution: distribution)

@@ -14,7 +14,9 @@ module Ictus
       layout :data, :pointer, :len, :size_t
 
       def self.from_text(text)
-        bytes = text.to_s.encode(Encoding::UTF_8)
+        # Binary strings, such as headers of HTTP, have no encoding to convert from. The library checks them.
+        bytes = text.to_s
+        bytes = bytes.encode(Encoding::UTF_8) unless bytes.encoding == Encoding::BINARY
         new.tap do |str|
           str[:data] = str.keep(FFI::MemoryPointer.new(:char, [bytes.bytesize, 1].max).put_bytes(0, bytes))
           str[:len] = bytes.bytesize
@@ -51,8 +53,9 @@ module Ictus
     end
     attach_function :ictus_registry_new_with, %i[pointer pointer], :int
     attach_function :ictus_registry_open_with, [Str.by_value, :pointer, :pointer], :int
-    attach_function :ictus_registry_remove, [:pointer, Str.by_value, :pointer, :pointer, :size_t], :int
-    attach_function :ictus_registry_remove_idle, %i[pointer double pointer], :int
+    # These may wait for another process. Other threads run meanwhile.
+    attach_function :ictus_registry_remove, [:pointer, Str.by_value, :pointer, :pointer, :size_t], :int, blocking: true
+    attach_function :ictus_registry_remove_idle, %i[pointer double pointer], :int, blocking: true
     %i[family registry].each do |noun|
       attach_function :"ictus_#{noun}_options_new", [:pointer], :int
       attach_function :"ictus_#{noun}_options_free", [:pointer], :void

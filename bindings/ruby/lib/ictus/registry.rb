@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require 'monitor'
+
 module Ictus
   # An object of libictus, freed when it is closed or collected.
   class Owned
@@ -118,10 +120,21 @@ module Ictus
     end
   end
 
-  # An HTTP endpoint for Prometheus, on a separate thread. `close` ends it.
+  # An HTTP endpoint for Prometheus, on a separate thread. It runs until `close`, or until the program ends: you need
+  # not keep it.
   class Exporter < Owned
+    RUNNING = {}.compare_by_identity
+    private_constant :RUNNING
+
     def initialize(pointer)
       super(pointer, :ictus_exporter_stop)
+      RUNNING[self] = true
+    end
+
+    # Stops the endpoint.
+    def close
+      RUNNING.delete(self)
+      super
     end
 
     # The address on which it listens.
@@ -146,6 +159,13 @@ module Ictus
         end
       end
       super(created, :ictus_registry_free)
+      # Held by calls that let other threads run, one of which may close the registry.
+      @waiting = Monitor.new
+    end
+
+    # Frees the registry after the calls that wait for other processes. Recorded values stay.
+    def close
+      @waiting.synchronize { super }
     end
 
     # Creates a registry. With a block, yields it and closes it at the end; returns the block's result.
@@ -182,7 +202,9 @@ module Ictus
     # nothing afterwards; create them again.
     def remove(name, labels = {})
       strings = [labels.keys, labels.values].map { |texts| Native.strs(texts) }
-      status = Native.ictus_registry_remove(pointer, Native::Str.from_text(name), *strings, labels.size)
+      status = @waiting.synchronize do
+        Native.ictus_registry_remove(pointer, Native::Str.from_text(name), *strings, labels.size)
+      end
       return false if status == Snapshot::UNKNOWN
 
       Ictus.check(status)
@@ -193,7 +215,7 @@ module Ictus
     # call starts to watch counters and gauges: call it from time to time.
     def remove_idle(seconds)
       out = FFI::MemoryPointer.new(:size_t)
-      Ictus.check(Native.ictus_registry_remove_idle(pointer, Float(seconds), out))
+      Ictus.check(@waiting.synchronize { Native.ictus_registry_remove_idle(pointer, Float(seconds), out) })
       out.get(:size_t, 0)
     end
 
