@@ -31,18 +31,23 @@
 
 namespace ictus {
 
-/** The exception of a failed call: its status, and the text of ictus_error_text(). */
+/** The exception of a failed call: its status, and the text of ictus_error_text() or of the status. */
 class error : public std::runtime_error {
 public:
-    explicit error(ictus_status status)
-        : std::runtime_error(ictus_error_text().len > 0 ? ictus_error_text().data : ictus_status_text(status).data),
-          status_(status) {}
+    explicit error(ictus_status status) : std::runtime_error(text(status)), status_(status) {}
 
     /** Returns the status, which is not ICTUS_STATUS_OK. */
     ictus_status status() const noexcept { return status_; }
 
 private:
     ictus_status status_;
+
+    static const char *text(ictus_status status) noexcept {
+        /* Calls with these statuses leave the text of an earlier failure. */
+        const bool has_text = status != ICTUS_STATUS_VALUE && status != ICTUS_STATUS_TRACE_ID;
+        const ictus_str described = ictus_error_text();
+        return has_text && described.len > 0 ? described.data : ictus_status_text(status).data;
+    }
 };
 
 /** The name of a label and its value. */

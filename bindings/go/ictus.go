@@ -284,11 +284,12 @@ func ictusWrite(context unsafe.Pointer, data *C.char, len C.size_t) C.int {
 	return 0
 }
 
-// str pins a string for a call.
+// str pins a string for a call. An empty one is NULL: its pointer may lead to memory that is not pinned.
 func str(pins *runtime.Pinner, text string) C.ictus_str {
-	data := unsafe.StringData(text)
-	if len(text) > 0 {
-		pins.Pin(data)
+	if text == "" {
+		return C.ictus_str{}
 	}
+	data := unsafe.StringData(text)
+	pins.Pin(data)
 	return C.ictus_str{data: (*C.char)(unsafe.Pointer(data)), len: C.size_t(len(text))}
 }

@@ -57,11 +57,16 @@ namespace Ictus
         internal const uint AbiVersion = 1;
         private const string Library = "ictus";
 
+        // Calls with these statuses leave the text of an earlier failure.
+        private const int StatusValue = 7;
+        private const int StatusTraceId = 14;
+
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int Write(IntPtr context, IntPtr bytes, UIntPtr length);
 
         [DllImport(Library)] internal static extern uint ictus_abi_version();
         [DllImport(Library)] internal static extern Str ictus_error_text();
+        [DllImport(Library)] internal static extern Str ictus_status_text(int status);
         [DllImport(Library)] internal static extern int ictus_registry_new(out IntPtr registry);
         [DllImport(Library)] internal static extern int ictus_registry_open(Str directory, out IntPtr registry);
         [DllImport(Library)] internal static extern void ictus_registry_free(IntPtr registry);
@@ -85,7 +90,8 @@ namespace Ictus
         {
             if (status != 0)
             {
-                throw new IctusException(ictus_error_text().Text());
+                string text = status == StatusValue || status == StatusTraceId ? "" : ictus_error_text().Text();
+                throw new IctusException(text.Length == 0 ? ictus_status_text(status).Text() : text);
             }
         }
 

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Concurrent;
 using System.IO;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Ictus
 {
@@ -69,7 +70,7 @@ namespace Ictus
             };
             Native.Check(Native.ictus_registry_render(registry, 0, 4, write, IntPtr.Zero));
             GC.KeepAlive(write);
-            return System.Text.Encoding.UTF8.GetString(text.ToArray());
+            return Encoding.UTF8.GetString(text.ToArray());
         }
 
         /// <summary>Frees the registry and its handles. No other thread may use it any more.</summary>
@@ -94,7 +95,7 @@ namespace Ictus
         private void Use(ConcurrentDictionary<string, IntPtr> handles, Create create, Action<IntPtr> free,
             Metric metric, string[] labels, Func<IntPtr, int> use)
         {
-            string key = (int)metric + "\0" + string.Join("\0", labels);
+            string key = Key(metric, labels);
             IntPtr handle;
             if (handles.TryGetValue(key, out handle))
             {
@@ -105,12 +106,25 @@ namespace Ictus
             {
                 Native.Check(create(registry, (int)metric, values.Values, (UIntPtr)(uint)labels.Length, out handle));
             }
-            Native.Check(use(handle));
+            int status = use(handle);
             // A handle that another thread has cached in the meantime is of the same series.
             if (handles.Count >= MaxHandles || !handles.TryAdd(key, handle))
             {
                 free(handle);
             }
+            // Last: a rejected value must not leak the handle.
+            Native.Check(status);
+        }
+
+        // With lengths, because a label may contain any character.
+        private static string Key(Metric metric, string[] labels)
+        {
+            var key = new StringBuilder().Append((int)metric);
+            foreach (string label in labels)
+            {
+                key.Append(',').Append(label == null ? 0 : label.Length).Append(':').Append(label);
+            }
+            return key.ToString();
         }
     }
 }

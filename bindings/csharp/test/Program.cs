@@ -77,6 +77,20 @@ public static class Program
             {
                 Expect(error.Message.Length > 0, "the error has a text");
             }
+            try
+            {
+                registry.Observe(Metric.TaskPollTime, double.NaN, "a timer", "SUCCESS");
+                Expect(false, "a duration is a number");
+            }
+            catch (IctusException error)
+            {
+                Expect(error.Message.Contains("NaN"), "text of the call before: " + error.Message);
+            }
+            registry.Add(Metric.TaskUpdateError, 1, "a\0b", "c");
+            registry.Add(Metric.TaskUpdateError, 1, "a", "b\0c");
+            text = registry.Render();
+            ExpectLine(text, "task_update_error_total{exception=\"c\",taskType=\"a\0b\"} 1.0");
+            ExpectLine(text, "task_update_error_total{exception=\"b\0c\",taskType=\"a\"} 1.0");
         }
         try
         {

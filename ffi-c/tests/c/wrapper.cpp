@@ -63,6 +63,13 @@ static void record_and_read() {
     EXPECT(thrown([&] { (void)registry.counter("9"); }) == ICTUS_STATUS_NAME);
     EXPECT(thrown([&] { (void)snapshot.value("nothing"); }) == ICTUS_STATUS_UNKNOWN);
     EXPECT(thrown([&] { (void)registry.render(ICTUS_FORMAT_TEXT, 64); }) == ICTUS_STATUS_OPTION);
+    try {
+        (void)snapshot.quantile(2.0, "work_seconds", {"mail"});
+        EXPECT(false);
+    } catch (const ictus::error &error) {
+        /* Not that of the call before, which ictus_error_text() still has. */
+        EXPECT(error.what() == std::string(ictus_status_text(ICTUS_STATUS_VALUE).data));
+    }
 
     const ictus::counter other = std::move(jobs);
     EXPECT(jobs.add() == ICTUS_STATUS_NULL && other.add() == ICTUS_STATUS_OK);
