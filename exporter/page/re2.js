@@ -7,12 +7,12 @@ const CLASSES = {
   digit: "09", graph: "!~", lower: "az", print: " ~", punct: "!/:@[`{~", space: "\t\r  ", upper: "AZ", word: "09AZ__az", xdigit: "09AFaf",
 };
 /** Escapes outside of classes, and everywhere. */
-const ANCHORS = { A: "(?<![^])", z: "(?![^])", b: "\\b" };
+const ANCHORS = { A: "(?:(?<![^]))", z: "(?:(?![^]))", b: "(?:\\b)", B: "(?:\\B)" };
 const ESCAPES = { a: "\\x07", f: "\\f", n: "\\n", r: "\\r", t: "\\t", v: "\\v" };
 const TOKEN = new RegExp([
-  /\\Q(?<quoted>.*?)\\E/, /\\x(?:\{(?<long>[\da-fA-F]+)\}|(?<short>[\da-fA-F]{2}))/,
+  /\\Q(?<quoted>.*?)\\E/, /\\(?<octal>0[0-7]{0,2}|[1-7][0-7]{1,2})/, /\\x(?:\{(?<long>[\da-fA-F]+)\}|(?<short>[\da-fA-F]{2}))/,
   /\\(?<p>[pP])(?:\{(?<not>\^?)(?<name>[A-Z][A-Za-z_]*)\}|(?<letter>[A-Z]))/, /\\(?<perl>[dswDSW])/, /\\(?<escaped>.?)/,
-  /\[:(?<no>\^?)(?<posix>[^\]]*?):\]/, /\(\?(?<flags>[imsU-]*)(?<end>[:)])/, /\(\?P?<(?![=!])/, /\{\d+(,\d*)?\}/, /\[\^?\]?/, /\(\??/, /./,
+  /\[:(?<no>\^?)(?<posix>[^\]]*?):\]/, /\(\?(?<flags>[imsU-]*)(?<end>[:)])/, /\(\?P?<(?![=!])/, /\{(?<least>\d+)(,(?<most>\d*))?\}/, /\[\^?\]?/, /\(\??/, /./,
 ].map(({ source }) => source).join("|"), "gsu");
 
 const code = (point) => `\\u{${point.toString(16)}}`;
@@ -33,8 +33,9 @@ export function compile(text) {
   const opened = [[]];
   const close = (groups) => ")".repeat(groups?.length ?? 0);
   const translated = text.replace(TOKEN, (token, ...rest) => {
-    const { quoted, long, short, p, not, name, letter, perl, escaped, no, posix, flags, end } = rest.at(-1);
+    const { quoted, octal, long, short, p, not, name, letter, perl, escaped, no, posix, flags, end, least, most } = rest.at(-1);
     if (quoted !== undefined && !isInClass) return literal(quoted);
+    if (octal) return literal(String.fromCodePoint(parseInt(octal, 8)));
     if (long ?? short) return literal(String.fromCodePoint(parseInt(long ?? short, 16)));
     if (p) {
       const property = name ?? letter;
@@ -51,8 +52,8 @@ export function compile(text) {
     }
     if (isInClass) {
       if (posix !== undefined) return members(CLASSES[posix.length > 1 ? posix : ""] ?? refuse(`the unknown class ${token}`), no);
-      isInClass = token !== "]";
-      return token;
+      isInClass = !token.endsWith("]");
+      return token.replace("[", "\\[");
     }
     if (end) {
       const kept = flags.replace("U", "").replace(/-$/, "");
@@ -64,8 +65,11 @@ export function compile(text) {
       else opened.at(-1)?.push(`(?${kept}:`);
       return `(?${kept}:`;
     }
+    if (Math.max(least ?? 0, most ?? 0) > 1000) refuse("more than 1,000 repetitions");
+    if (token === "^" || token === "$") return `(?:${token})`;
     if (token === "(?") refuse("an unknown group, such as look-around");
     if (token[0] === "(") opened.push([]);
+    if (token === ")" && opened.length === 1) refuse("a parenthesis that no other opens");
     if (token === ")") return `${close(opened.pop())})`;
     if (token === "|") return `${close(opened.at(-1))}|${(opened.at(-1) ?? []).join("")}`;
     if (posix === undefined && token[0] === "[") {

@@ -9,6 +9,9 @@ use std::{iter::Peekable, str::Chars};
 /// The flags that both have.
 const FLAGS: &str = "imsU-";
 
+/// The maximum number of repetitions.
+const MAX_TIMES: u64 = 1000;
+
 /// The names of classes of ASCII characters, as in `[[:alpha:]]`.
 const CLASSES: [&str; 14] = [
     "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
@@ -19,12 +22,41 @@ const CLASSES: [&str; 14] = [
 pub(super) fn translated(text: &str) -> Result<String, String> {
     let mut rest = text.chars().peekable();
     let mut translated = String::new();
+    // Groups that are open, and whether the last part was a repetition.
+    let (mut depth, mut is_repeated) = (0_usize, false);
     while let Some(c) = rest.next() {
+        let is_operator = match c {
+            '*' | '+' | '?' => true,
+            '{' => is_repetition(rest.clone()),
+            _ => false,
+        };
+        if is_operator {
+            if std::mem::replace(&mut is_repeated, true) {
+                return Err(format!("{c} repeats a repetition"));
+            }
+            translated.push(c);
+            if c == '{' {
+                let times: String = std::iter::from_fn(|| rest.next_if(|c| *c != '}')).collect();
+                if times.split(',').any(|number| number.parse().is_ok_and(|number: u64| number > MAX_TIMES)) {
+                    return Err("more than 1,000 repetitions".to_owned());
+                }
+                translated.push_str(&times);
+                translated.extend(rest.next());
+            }
+            translated.extend(rest.next_if_eq(&'?'));
+            continue;
+        }
+        is_repeated = false;
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.checked_sub(1).ok_or("a parenthesis that no other opens")?,
+            _ => {}
+        }
         match c {
             '\\' => escape(&mut rest, false, &mut translated)?,
             '[' => class(&mut rest, &mut translated)?,
             // Elsewhere it is a character, as in `/tasks/{id}`.
-            '{' if !is_repetition(rest.clone()) => translated.push_str("\\{"),
+            '{' => translated.push_str("\\{"),
             '(' if rest.peek() == Some(&'?') => group(&mut rest, &mut translated)?,
             c => translated.push(c),
         }
@@ -57,7 +89,7 @@ fn class(rest: &mut Peekable<Chars<'_>>, translated: &mut String) -> Result<(), 
                 None => translated.push_str("\\["),
             },
             '&' | '~' => translated.extend(['\\', c]),
-            '-' if translated.ends_with('-') => translated.push_str("\\-"),
+            '-' if translated.ends_with('-') && !translated.ends_with("\\-") => translated.push_str("\\-"),
             ']' => {
                 translated.push(']');
                 break;
@@ -95,6 +127,10 @@ fn group(rest: &mut Peekable<Chars<'_>>, translated: &mut String) -> Result<(), 
             _ => Ok(()),
         };
     }
+    if rest.peek() == Some(&')') {
+        // Without flags, which the crate does not read.
+        translated.push(':');
+    }
     while let Some(flag) = rest.next_if(char::is_ascii_alphabetic) {
         if !FLAGS.contains(flag) && flag != 'P' {
             return Err(format!("the flag {flag}"));
@@ -116,6 +152,7 @@ fn escape(rest: &mut Peekable<Chars<'_>>, is_in_class: bool, translated: &mut St
         'W' => translated.push_str("[^0-9A-Za-z_]"),
         'p' | 'P' => property(c, rest, translated)?,
         'b' if !is_in_class => translated.push_str(r"(?-u:\b)"),
+        'B' if !is_in_class => translated.push_str(r"(?-u:\B)"),
         'A' | 'z' if !is_in_class => translated.extend(['\\', c]),
         'a' | 'f' | 'n' | 'r' | 't' | 'v' => translated.extend(['\\', c]),
         'x' => {
@@ -123,11 +160,25 @@ fn escape(rest: &mut Peekable<Chars<'_>>, is_in_class: bool, translated: &mut St
             translated.extend(rest.next_if_eq(&'{'));
         }
         'Q' if !is_in_class => literal(rest, translated)?,
+        '0' => octal(c, rest, translated),
+        '1'..='7' if rest.peek().is_some_and(|next| next.is_digit(8)) => octal(c, rest, translated),
         '1'..='9' => return Err("a back-reference".to_owned()),
         c if c.is_ascii_punctuation() => translated.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
         c => return Err(format!("the escape \\{c}")),
     }
     Ok(())
+}
+
+/// Reads the rest of a number of up to three octal digits, such as `\101`.
+fn octal(first: char, rest: &mut Peekable<Chars<'_>>, translated: &mut String) {
+    let mut number = first.to_digit(8).unwrap_or(0);
+    for _ in 0..2 {
+        let Some(digit) = rest.next_if(|next| next.is_digit(8)).and_then(|next| next.to_digit(8)) else {
+            break;
+        };
+        number = number * 8 + digit;
+    }
+    translated.push_str(&format!("\\x{{{number:x}}}"));
 }
 
 /// Reads text up to `\E`, in which no character has a meaning.
