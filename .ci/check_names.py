@@ -72,15 +72,10 @@ BINDINGS = {
 }
 # Folders and files that may, and the reason.
 HAVE_SUCH_LOCALS = {
-    "core/models": "parameters of models, not renamed yet",
     "core/src/failpoint.rs": "the failpoint that a process was asked to run into",
     "core/src/policy/series_limit.rs": "the values before a limit is applied",
-    "core/src/reader": "not renamed yet",
     "core/src/ring/chunk_copy.rs": "the sum before a chunk",
-    "core/tests": "mostly measurements before an action; not renamed yet",
     "exporter/src/http/socket_file.rs": "a socket that is made before it has its name",
-    "ffi-c/src": "not renamed yet",
-    "ffi-c/tests": "not renamed yet",
     "fuzz/fuzz_targets/c_calls.rs": "what a call of C found",
     "include": "objects that a call of C made, which no wrapper owns yet",
 }

@@ -78,13 +78,13 @@ impl<T: Address + Clone> ArcSwapAny<T> {
     }
 
     pub fn rcu<R: Into<T>>(&self, mut change: impl FnMut(&T) -> R) -> T {
-        let mut before = self.load_full();
+        let mut previous = self.load_full();
         loop {
-            let seen = self.compare_and_swap(&before, change(&before).into()).0;
-            if seen.address() == before.address() {
-                return before;
+            let seen = self.compare_and_swap(&previous, change(&previous).into()).0;
+            if seen.address() == previous.address() {
+                return previous;
             }
-            before = seen;
+            previous = seen;
         }
     }
 

@@ -24,12 +24,12 @@ pub(crate) fn forget() {
 fn given<T>(pointer: *mut T) {
     if !pointer.is_null() {
         let new = || Rc::new(UnsafeCell::new(()));
-        WITNESSES.with_borrow_mut(|known| _ = known.entry(pointer.addr()).or_insert_with(new));
+        WITNESSES.with_borrow_mut(|witnesses| _ = witnesses.entry(pointer.addr()).or_insert_with(new));
     }
 }
 
 fn followed<T>(pointer: *mut T) {
-    let witness = WITNESSES.with_borrow(|known| known.get(&pointer.addr()).cloned());
+    let witness = WITNESSES.with_borrow(|witnesses| witnesses.get(&pointer.addr()).cloned());
     if let Some(witness) = witness {
         witness.with(|_| ());
     }

@@ -78,9 +78,9 @@ impl Mapping {
         let memory = free.unwrap_or_else(|| Box::leak(Box::new([Line([0; LINE]); MOST])));
         let start = memory.as_mut_ptr().cast::<u8>();
         for word in 0..most * LINE_WORDS {
-            let place = start.cast::<AtomicU64>().wrapping_add(word);
+            let word_pointer = start.cast::<AtomicU64>().wrapping_add(word);
             // SAFETY: within `memory`, of which a word is as large and as aligned as an atomic.
-            unsafe { place.write(AtomicU64::new(0)) };
+            unsafe { word_pointer.write(AtomicU64::new(0)) };
         }
         Ok(Mapping { start, most: most * LINE, committed: AtomicU64::new((lines * LINE) as u64) })
     }

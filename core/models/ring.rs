@@ -58,7 +58,7 @@ struct Case {
     /// The head of an earlier reading; 0 for none.
     since: u64,
     /// Minimum number of the newest observations that a reading must have, at each head.
-    held: fn(u64) -> u64,
+    least: fn(u64) -> u64,
 }
 
 impl Case {
@@ -98,8 +98,8 @@ impl Case {
                 for (index, &seen) in (head - length..).zip(&reading.newest) {
                     assert_eq!(seen, (stamp(index), value(index)), "{index} below {head}");
                 }
-                let held = (self.held)(head).min(head - since);
-                assert!(length >= held, "{length} observations at {head}");
+                let least = (self.least)(head).min(head - since);
+                assert!(length >= least, "{length} observations at {head}");
             }
             Err(RingReadError::Overrun) => {}
             Err(wrong) => panic!("{wrong:?}"),
@@ -120,7 +120,7 @@ pub fn a_full_ring_is_read_with_concurrent_writer() {
         lines: (24, 24),
         preemptions: 2,
         since: 0,
-        held: |head| head.min(2),
+        least: |head| head.min(2),
     }
     .check();
 }
@@ -136,7 +136,7 @@ pub fn a_ring_grows_with_concurrent_reader() {
         lines: (18, 40),
         preemptions: 2,
         since: 0,
-        held: |head| head.min(3),
+        least: |head| head.min(3),
     }
     .check();
 }
@@ -152,7 +152,7 @@ pub fn a_ring_short_of_memory_is_read_with_concurrent_writer() {
         lines: (24, 24),
         preemptions: 1,
         since: 0,
-        held: |_| 0,
+        least: |_| 0,
     }
     .check();
 }
@@ -168,7 +168,7 @@ pub fn a_full_ring_is_followed_with_concurrent_writer() {
         lines: (24, 24),
         preemptions: 2,
         since: 4,
-        held: |head| head.min(2),
+        least: |head| head.min(2),
     }
     .check();
 }
@@ -184,7 +184,7 @@ pub fn a_ring_short_of_memory_is_followed_with_concurrent_writer() {
         lines: (24, 24),
         preemptions: 1,
         since: 3,
-        held: |_| 0,
+        least: |_| 0,
     }
     .check();
 }
@@ -200,7 +200,7 @@ pub fn the_first_chunk_is_used_with_concurrent_reader() {
         lines: (24, 24),
         preemptions: 2,
         since: 0,
-        held: |head| head.min(2),
+        least: |head| head.min(2),
     }
     .check();
 }

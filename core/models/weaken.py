@@ -89,8 +89,8 @@ def compare_source() -> list[str]:
             continue
         for match in re.finditer(r"\b(Release|Acquire|AcqRel|SeqCst)\b", text):
             needed = HALVES if match[0] == "AcqRel" else {match[0]} & HALVES
-            found = [halves for span, halves in covered.get(file, []) if match.start() in span]
-            if not found or needed - set().union(*found):
+            covering = [halves for span, halves in covered.get(file, []) if match.start() in span]
+            if not covering or needed - set().union(*covering):
                 line = text.count("\n", 0, match.start()) + 1
                 faults.append(f"core/src/{file}:{line}: {match[0]} is not in core/models/orderings.py")
     return faults

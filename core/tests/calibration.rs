@@ -53,13 +53,13 @@ fn durations_are_correct_if_calibration_is_interrupted() {
     trapped_counter::install(stop_after);
     // Pauses fall on both ends of the measurement.
     for stops in [1, 3] {
-        let before = trapped_counter::trapped();
+        let trapped_at_start = trapped_counter::trapped();
         let running = timer.start();
         STOPS.store(stops, Relaxed);
         trapped_counter::trap(true);
         running.stop();
         trapped_counter::trap(false);
-        assert!(trapped_counter::trapped() > before, "the thread was not stopped");
+        assert!(trapped_counter::trapped() > trapped_at_start, "the thread was not stopped");
         thread::sleep(Duration::from_millis(60));
     }
     timer.start().stop();

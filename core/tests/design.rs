@@ -170,9 +170,9 @@ fn totals_are_exact_and_never_decrease() {
                     other => panic!("{other:?}"),
                 })
                 .collect();
-            for (labels, before) in &shown {
+            for (labels, previous) in &shown {
                 let now = now.get(labels).copied().unwrap_or_default();
-                assert!(now >= *before, "{labels:?} fell from {before:?} to {now:?}");
+                assert!(now >= *previous, "{labels:?} fell from {previous:?} to {now:?}");
             }
             assert_eq!(now.values().map(|(count, _)| count).sum::<u64>(), count);
             let sum: f64 = now.values().map(|(_, sum)| sum).sum();
@@ -201,12 +201,12 @@ fn recording_neither_allocates_nor_waits() {
                 reader.snapshot().unwrap();
             }
         });
-        let (begun, before) = (Instant::now(), counting_allocator::allocations());
+        let (begun, allocations_at_start) = (Instant::now(), counting_allocator::allocations());
         for _ in 0..100_000 {
             timer.observe(0.5);
             counter.inc();
         }
-        let allocated = counting_allocator::allocations() - before;
+        let allocated = counting_allocator::allocations() - allocations_at_start;
         // A new series in another process does not wait either.
         let other = Registry::open(directory.path()).unwrap();
         other.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
@@ -323,11 +323,11 @@ fn series_beyond_the_limit_share_the_overflow_series() {
         .unwrap()
         .len()
     };
-    let before = bytes();
+    let bytes_at_start = bytes();
     for _ in 0..300 {
         thread::scope(|scope| _ = scope.spawn(|| timer(&third, &["0"]).observe(1.0)));
     }
-    assert!(bytes() - before <= 256 << 10, "{} bytes more", bytes() - before);
+    assert!(bytes() - bytes_at_start <= 256 << 10, "{} bytes more", bytes() - bytes_at_start);
 }
 
 /// Runs only where the test below starts it, in a separate process.
@@ -410,10 +410,10 @@ fn reader_finishes_despite_a_concurrent_writer() {
                 timer.observe(number);
             }
         });
-        let mut known = snapshots(directory.path());
+        let mut previous = snapshots(directory.path());
         for round in 0..300 {
             let begun = Instant::now();
-            let seen = if round % 2 == 0 { known() } else { snapshots(directory.path())() };
+            let seen = if round % 2 == 0 { previous() } else { snapshots(directory.path())() };
             let took = begun.elapsed();
             let timing = timing(&seen, "work_seconds", &[]);
             let newest = timing.count - 1;

@@ -56,14 +56,14 @@ fn newest_exemplar_of_each_bucket_is_shown_with_its_time() {
     let timer = timer(&registry);
     assert_eq!(*timing_of_one(&registry, &timer).exemplars, []);
     let nanoseconds = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    let before = nanoseconds();
+    let start = nanoseconds();
     for (value, id) in [(0.25, "a"), (3.0, "b"), (0.5, "c"), (2.0, "d"), (f64::from(-0_i8), "e")] {
         timer.observe_with_exemplar(value, id);
     }
     let exemplars = timing(&registry.snapshot().unwrap(), "work_seconds", &[]).exemplars;
     assert_eq!(ids(&exemplars), ["e", "d"]);
     assert_eq!((exemplars[0].value.to_bits(), exemplars[1].value), (0.0_f64.to_bits(), 2.0));
-    assert!(before <= exemplars[1].time && exemplars[1].time <= exemplars[0].time);
+    assert!(start <= exemplars[1].time && exemplars[1].time <= exemplars[0].time);
     assert!(exemplars[0].time <= nanoseconds());
 }
 

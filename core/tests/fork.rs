@@ -59,12 +59,12 @@ fn counts_of_parent_child_and_grandchild_add_up() {
     let busy = {
         let timer = timer.clone();
         thread::spawn(move || {
-            let mut made = 0;
+            let mut created = 0;
             while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
                 timer.observe(1.0);
-                made += 1;
+                created += 1;
             }
-            made
+            created
         })
     };
     let mut own = 0;

@@ -286,17 +286,17 @@ fn address_space_is_a_fraction_of_the_limit() {
             assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
         }
         for registry in [Registry::open(&directory).unwrap(), Registry::new()] {
-            let before = address_space();
+            let at_start = address_space();
             timer(&registry, "first").observe(1.0);
-            let taken = address_space() - before;
-            assert!(taken < 8 << 10, "{taken} KB of 256 MB");
+            let grown = address_space() - at_start;
+            assert!(grown < 8 << 10, "{grown} KB of 256 MB");
             // Much more than the first reservation.
             for series in 0..950 {
                 let timer = timer(&registry, &series.to_string());
                 (0..1000).for_each(|_| timer.observe(1.0));
             }
-            let taken = address_space() - before;
-            assert!(taken < 100 << 10, "{taken} KB");
+            let grown = address_space() - at_start;
+            assert!(grown < 100 << 10, "{grown} KB");
             let snapshot = registry.snapshot().unwrap();
             assert_eq!(snapshot.health.lost.no_memory + snapshot.health.lost.process_local_lanes, 0);
             assert_eq!(snapshot.family("work_seconds").unwrap().series.len(), 951);
@@ -323,12 +323,12 @@ fn locked_memory_is_used_memory_only() {
             let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().to_owned();
             line.split_whitespace().next().unwrap().parse::<u64>().unwrap()
         };
-        let before = resident();
+        let at_start = resident();
         let (file, memory) = (Registry::open(&directory).unwrap(), Registry::new());
         timer(&file, "first").observe(1.0);
         timer(&memory, "first").observe(1.0);
-        let taken = resident() - before;
-        assert!(taken < 4 << 10, "{taken} KB");
+        let grown = resident() - at_start;
+        assert!(grown < 4 << 10, "{grown} KB");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -345,11 +345,11 @@ fn dropped_registries_release_their_addresses() {
             registries.iter().for_each(|registry| timer(registry, "first").observe(1.0));
         };
         registries(8);
-        let before = address_space();
+        let at_start = address_space();
         (0..300).for_each(|_| registries(8));
         // No part of it is for segments; the allocator takes some.
-        let taken = address_space().saturating_sub(before);
-        assert!(taken < 16 << 10, "{taken} KB for 2400 registries");
+        let grown = address_space().saturating_sub(at_start);
+        assert!(grown < 16 << 10, "{grown} KB for 2400 registries");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -363,7 +363,7 @@ fn threads_that_start_together_create_one_segment() {
     if let Some(directory) = role() {
         let registry = Registry::open(&directory).unwrap();
         let (timer, begin) = (timer(&registry, "first"), Barrier::new(THREADS));
-        let before = address_space();
+        let at_start = address_space();
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 let observe = || {
@@ -373,9 +373,9 @@ fn threads_that_start_together_create_one_segment() {
                 thread::Builder::new().stack_size(128 << 10).spawn_scoped(scope, observe).unwrap();
             }
         });
-        let taken = address_space() - before;
+        let grown = address_space() - at_start;
         // Stacks, and arenas of the allocator, which may reserve 64 MB for each of 8 per processor.
-        assert!(taken < 2 << 20, "{taken} KB");
+        assert!(grown < 2 << 20, "{grown} KB");
         assert_eq!(segments(&directory), 1);
         assert_eq!(registry.snapshot().unwrap().health.lost.process_local_lanes, 0);
         return;

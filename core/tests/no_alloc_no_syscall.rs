@@ -61,14 +61,14 @@ fn observations_allocate_nothing_and_make_no_system_call() {
         (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
         timer.observe_with_exemplar(1e-9, TRACE);
         counter.inc();
-        let before = counting_allocator::allocations();
+        let start = counting_allocator::allocations();
         forbid_system_calls();
         for n in 0..1_000_000 {
             timer.observe(1e-9 * f64::from(n));
             counter.inc();
         }
         (0..100_000).for_each(|_| timer.observe_with_exemplar(1e-9, TRACE));
-        let status = i32::from(counting_allocator::allocations() != before);
+        let status = i32::from(counting_allocator::allocations() != start);
         // SAFETY: nothing of the parent needs cleanup.
         unsafe { libc::_exit(status) };
     }

@@ -51,8 +51,8 @@ fn windows_of_any_length_hold_the_newest_observations() {
         let options = FamilyOptions::default().window(window);
         let timer = registry.timer_with("work_seconds", "", &[], &options).unwrap().labels(&[]).unwrap();
         for length in [1, window / 2, window, window + 1, 3 * window + 77] {
-            let before = timing_count(&registry);
-            (before..u64::from(length)).for_each(|number| timer.observe(number as f64));
+            let count = timing_count(&registry);
+            (count..u64::from(length)).for_each(|number| timer.observe(number as f64));
             let count = timing_count(&registry);
             let timing = timing(&registry.snapshot().unwrap(), "work_seconds", &[]);
             let seen: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();

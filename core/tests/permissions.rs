@@ -128,14 +128,14 @@ fn links_are_not_followed() {
     assert_eq!(seen(&mut reader), (1.0, 0));
     let (totals, elsewhere) = (folder.join("totals"), parent.path().join("totals"));
     fs::rename(&totals, &elsewhere).unwrap();
-    let before = fs::read(&elsewhere).unwrap();
+    let content = fs::read(&elsewhere).unwrap();
     symlink(&elsewhere, &totals).unwrap();
     increment(&Registry::open(parent.path()).unwrap());
     assert_eq!(seen(&mut reader), (2.0, 0), "the last good totals and the new segment");
     let mut retiring = Reader::new(parent.path());
     assert_eq!(seen(&mut retiring), (1.0, 0), "the new segment alone");
     assert_eq!(seen(&mut retiring), (1.0, 0));
-    assert_eq!((fs::read(&elsewhere).unwrap(), segments(&folder).len()), (before, 1));
+    assert_eq!((fs::read(&elsewhere).unwrap(), segments(&folder).len()), (content, 1));
     fs::rename(&elsewhere, &totals).unwrap();
     assert_eq!((seen(&mut retiring), seen(&mut reader)), ((2.0, 0), (2.0, 0)));
     retire(&mut retiring, &folder);

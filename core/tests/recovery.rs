@@ -142,7 +142,7 @@ fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fau
             });
         }
         scope.spawn(|| {
-            let mut before = vec![0; threads];
+            let mut last = vec![0; threads];
             // If a lane's writer is faster than every attempt to read the lane, a snapshot keeps
             // the lane's last state. On a busy machine, this may last for a few snapshots.
             let mut past = VecDeque::from(vec![vec![0; threads]; 20]);
@@ -154,8 +154,8 @@ fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fau
                     let most = told[index].load(Relaxed) + 1;
                     let count = shown.get(&index.to_string()).map_or(0.0, |shown| shown[0]) as u64;
                     assert!((least..=most).contains(&count), "{index}: {count} is not in {least}..={most}");
-                    assert!(count >= before[index]);
-                    before[index] = count;
+                    assert!(count >= last[index]);
+                    last[index] = count;
                 }
                 thread::sleep(Duration::from_millis(5));
             }
@@ -194,8 +194,8 @@ fn series_created_on_a_full_disk_appear_when_it_has_space() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "64m") else { return };
     let registry = Registry::open(parent.path()).unwrap();
-    let before = Handles::new(&registry, "before");
-    (1..=10).for_each(|number| before.record(number));
+    let early = Handles::new(&registry, "before");
+    (1..=10).for_each(|number| early.record(number));
     let filler = parent.path().join("filler");
     fs::write(&filler, vec![0; 80 << 20]).unwrap_err();
     let mut all = Seen::from([("before".to_owned(), expected(10))]);

@@ -28,8 +28,8 @@ fn come_and_go(times: usize) {
 #[test]
 fn dropped_registries_free_their_memory() {
     come_and_go(100);
-    let before = memory();
+    let start = memory();
     come_and_go(1_000);
-    let grown = memory().saturating_sub(before);
+    let grown = memory().saturating_sub(start);
     assert!(grown < 1_000 * LEFT, "{} bytes each", grown / 1_000);
 }

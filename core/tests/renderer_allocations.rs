@@ -17,10 +17,10 @@ mod counting_allocator;
 
 /// Returns the number of allocations of this thread while it renders.
 fn allocations(plan: &mut Renderer, snapshot: &Snapshot, text: &mut String) -> u64 {
-    let before = counting_allocator::allocations();
+    let start = counting_allocator::allocations();
     text.clear();
     expose::text_into(text, plan.show(snapshot));
-    counting_allocator::allocations() - before
+    counting_allocator::allocations() - start
 }
 
 /// Returns the same series with other numbers.
@@ -66,16 +66,16 @@ fn series_absent_from_a_snapshot_leave_the_cache() {
         plan.show(&snapshot);
         // First the last series of each family disappears, then every second family, then all.
         let forgotten = |snapshot: &Snapshot| {
-            let held: usize = snapshot.families.iter().map(|family| family.series.len()).sum();
-            assert_eq!(all.iter().filter(|labels| Arc::strong_count(labels) > 1).count(), held);
+            let series: usize = snapshot.families.iter().map(|family| family.series.len()).sum();
+            assert_eq!(all.iter().filter(|labels| Arc::strong_count(labels) > 1).count(), series);
         };
         snapshot.families.iter_mut().for_each(|family| drop(family.series.pop()));
         plan.show(&snapshot);
         forgotten(&snapshot);
-        let mut place = 0;
+        let mut position = 0;
         snapshot.families.retain(|_| {
-            place += 1;
-            place % 2 == 0
+            position += 1;
+            position % 2 == 0
         });
         plan.show(&snapshot);
         forgotten(&snapshot);

@@ -75,13 +75,13 @@ fn removed_series_is_absent_and_restarts_at_zero() {
             assert_eq!(registry.snapshot().unwrap().families, []);
             // Handles of removed series record nothing, and the health counter counts the rejected
             // calls.
-            let before = registry.snapshot().unwrap().health.lost.removed;
+            let rejected = registry.snapshot().unwrap().health.lost.removed;
             timer.observe(1.0);
             counter.inc();
             gauge.set(7.0);
             gauge.add(7.0);
             let snapshot = registry.snapshot().unwrap();
-            assert_eq!((snapshot.families.len(), snapshot.health.lost.removed), (0, before + 4));
+            assert_eq!((snapshot.families.len(), snapshot.health.lost.removed), (0, rejected + 4));
         }
     }
 }

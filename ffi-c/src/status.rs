@@ -51,11 +51,11 @@ pub enum ictus_status {
 /// does not count. Accepts every number, including those of later versions.
 #[unsafe(no_mangle)]
 pub extern "C" fn ictus_status_text(status: c_int) -> ictus_str {
-    let known = every().into_iter().find(|&known| known as c_int == status);
-    ictus_str::from_terminated(known.map_or("a status of a later version\0", ictus_status::text))
+    let one = all_statuses().into_iter().find(|&one| one as c_int == status);
+    ictus_str::from_terminated(one.map_or("a status of a later version\0", ictus_status::text))
 }
 
-fn every() -> [ictus_status; 15] {
+fn all_statuses() -> [ictus_status; 15] {
     use ictus_status::*;
     [
         Ok, Null, Length, Utf8, Name, Mismatch, Labels, Value, Io, Stopped, Internal, Option, Unknown,
@@ -137,14 +137,14 @@ pub(crate) fn is_trace_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{every, ictus_status, ictus_status_text, is_trace_id, recorded};
+    use super::{all_statuses, ictus_status, ictus_status_text, is_trace_id, recorded};
     use ictus::snapshot::Value;
     use std::collections::HashSet;
 
     #[test]
     fn every_status_has_a_distinct_text() {
         let mut texts = HashSet::new();
-        let later = every().len() as i32;
+        let later = all_statuses().len() as i32;
         for number in [-1, later, i32::MIN, i32::MAX].into_iter().chain(0..later) {
             let text = ictus_status_text(number);
             // SAFETY: a static string.
@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn numbers_are_dense() {
-        for (place, status) in every().into_iter().enumerate() {
-            assert_eq!(status as usize, place);
+        for (index, status) in all_statuses().into_iter().enumerate() {
+            assert_eq!(status as usize, index);
         }
     }
 }

@@ -105,9 +105,9 @@ pub(crate) unsafe fn give<T>(
     if out.is_null() {
         return Err(ictus_status::Null);
     }
-    let made = Box::into_raw(Box::new(make()?));
+    let object = Box::into_raw(Box::new(make()?));
     // SAFETY: not NULL; the caller guarantees the rest.
-    unsafe { out.write(made) };
+    unsafe { out.write(object) };
     Ok(())
 }
 

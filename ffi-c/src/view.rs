@@ -43,8 +43,9 @@ pub enum ictus_surface {
 impl ictus_format {
     pub(crate) fn of(number: c_int) -> Result<ictus_format, ictus_status> {
         use ictus_format::{Native, Openmetrics, Protobuf, Text};
-        let known = [Text, Openmetrics, Protobuf, Native].into_iter().find(|&known| known as c_int == number);
-        known.ok_or(ictus_status::Option)
+        let format =
+            [Text, Openmetrics, Protobuf, Native].into_iter().find(|&format| format as c_int == number);
+        format.ok_or(ictus_status::Option)
     }
 
     pub(crate) fn write(self, exposition: &Exposition) -> Vec<u8> {

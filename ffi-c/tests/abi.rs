@@ -62,8 +62,8 @@ fn sizes_and_numbers_equal_those_of_compiled_programs() {
 fn functions_are_declared_as_in_compiled_programs() {
     let header = fs::read_to_string(include().join("ictus.h")).unwrap();
     let declarations = declarations(&header);
-    for known in FUNCTIONS.lines() {
-        assert!(declarations.iter().any(|declared| declared == known), "gone, or another: {known}");
+    for function in FUNCTIONS.lines() {
+        assert!(declarations.iter().any(|declared| declared == function), "gone, or another: {function}");
     }
     assert_eq!(FUNCTIONS.lines().count(), declarations.len(), "new functions are added to abi.txt");
 }

@@ -178,8 +178,8 @@ fn declared(line: &str) -> Option<&str> {
     let starts = ["enum ", "struct ", "void ", "uint32_t ", "uint64_t ", "size_t "]
         .iter()
         .any(|start| line.starts_with(start));
-    let before = line.split_once('(')?.0;
-    starts.then(|| before.rsplit([' ', '*']).next()).flatten()
+    let declarator = line.split_once('(')?.0;
+    starts.then(|| declarator.rsplit([' ', '*']).next()).flatten()
 }
 
 fn compile_smoke(program: &Path, link: impl FnOnce(&mut Command) -> &mut Command) {

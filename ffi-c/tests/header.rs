@@ -88,10 +88,10 @@ fn every_file_is_in_the_header_or_excluded() {
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
-    let mut known: Vec<&str> = NOUNS.iter().chain(&INSIDE).copied().collect();
+    let mut listed: Vec<&str> = NOUNS.iter().chain(&INSIDE).copied().collect();
     files.sort_unstable();
-    known.sort_unstable();
-    assert_eq!(files, known);
+    listed.sort_unstable();
+    assert_eq!(files, listed);
 }
 
 /// Generates the header from the files themselves, without `cargo metadata`: needs no cargo and no

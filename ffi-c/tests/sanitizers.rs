@@ -61,12 +61,12 @@ impl Program {
 
 /// Returns a C++ compiler. Panics without one in continuous integration.
 fn cxx_or_skip() -> Option<String> {
-    let found = cxx();
-    assert!(found.is_some() || env::var("CI").as_deref() != Ok("true"), "there is no C++ compiler");
-    if found.is_none() {
+    let compiler = cxx();
+    assert!(compiler.is_some() || env::var("CI").as_deref() != Ok("true"), "there is no C++ compiler");
+    if compiler.is_none() {
         eprintln!("SKIPPED: there is no C++ compiler");
     }
-    found
+    compiler
 }
 
 #[test]

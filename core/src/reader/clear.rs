@@ -37,9 +37,10 @@ use crate::{
 /// [`Error::Io`] if the directory cannot be opened, if a file in it cannot be removed, or if
 /// another process holds its lock. Files that were removed before the error stay removed.
 pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
-    let place = MetricsPath::resolve(directory.as_ref())?;
-    let cleared = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_directory(&opened)));
-    cleared.map_err(|source| Error::io(place.path(), "clear the metrics directory", source))
+    let metrics_path = MetricsPath::resolve(directory.as_ref())?;
+    let cleared =
+        metrics_path.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_directory(&opened)));
+    cleared.map_err(|source| Error::io(metrics_path.path(), "clear the metrics directory", source))
 }
 
 /// Removes the unreadable files of ended processes from a metrics directory, and nothing else.
@@ -62,9 +63,10 @@ pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
 /// [`Error::Io`] if the directory cannot be opened, if a file in it cannot be removed, or if another
 /// process holds its lock.
 pub fn repair(directory: impl AsRef<Path>) -> Result<usize> {
-    let place = MetricsPath::resolve(directory.as_ref())?;
-    let repaired = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| repair_opened(&opened)));
-    repaired.map_err(|source| Error::io(place.path(), "repair the metrics directory", source))
+    let metrics_path = MetricsPath::resolve(directory.as_ref())?;
+    let repaired =
+        metrics_path.open().and_then(|opened| opened.map_or(Ok(0), |opened| repair_opened(&opened)));
+    repaired.map_err(|source| Error::io(metrics_path.path(), "repair the metrics directory", source))
 }
 
 fn repair_opened(directory: &Directory) -> io::Result<usize> {
@@ -107,7 +109,7 @@ fn clear_directory(directory: &Directory) -> io::Result<usize> {
     }
     let aside = directory.set_aside()?;
     aside.iter().try_for_each(|&id| directory.remove_set_aside(id))?;
-    let before = match directory.open_totals()? {
+    let previous = match directory.open_totals()? {
         Some(mut opened) => TotalsFile::read(&mut opened).unwrap_or_default(),
         None if dead.is_empty() => return Ok(0),
         None => TotalsFile::default(),
@@ -115,7 +117,7 @@ fn clear_directory(directory: &Directory) -> io::Result<usize> {
     // The totals file is replaced, not removed: a reader that finds no totals file keeps the last
     // good totals.
     let cleared = TotalsFile {
-        generation: before.generation.wrapping_add(1),
+        generation: previous.generation.wrapping_add(1),
         folded: dead.iter().map(|(id, _)| *id).collect(),
         aside: Vec::new(),
         totals: Totals::default(),

@@ -49,12 +49,12 @@ impl IdleTracker {
         within: Option<u64>,
     ) -> Vec<ExpiredSeries> {
         let mut expired = Vec::new();
-        let mut before = std::mem::take(&mut self.0);
+        let mut previous = std::mem::take(&mut self.0);
         for family in &mut *families {
-            let mut known = before.remove(&family.number).unwrap_or_default();
+            let mut tracked = previous.remove(&family.number).unwrap_or_default();
             let time = within.unwrap_or(family.record.expire_after);
             // A family that was tracked stays tracked: the next call may specify an idle time.
-            if time == 0 && known.is_empty() {
+            if time == 0 && tracked.is_empty() {
                 continue;
             }
             let kind = family.record.kind;
@@ -62,7 +62,7 @@ impl IdleTracker {
             let seen_now = self.0.entry(family.number).or_default();
             family.series.retain(|series| {
                 let Some(activity) = series.activity() else { return true };
-                let seen = LastActivity::of(activity, known.remove(&series.labels), kind, now);
+                let seen = LastActivity::of(activity, tracked.remove(&series.labels), kind, now);
                 let is_idle = time != 0 && now.monotonic.saturating_sub(seen.moved) > time;
                 seen_now.insert(Arc::clone(&series.labels), seen);
                 if is_idle {
@@ -85,15 +85,15 @@ impl IdleTracker {
 }
 
 impl LastActivity {
-    fn of(is: Activity, before: Option<LastActivity>, kind: Kind, now: &ReadTime) -> LastActivity {
+    fn of(is: Activity, previous: Option<LastActivity>, kind: Kind, now: &ReadTime) -> LastActivity {
         let stamped = is.stamped.filter(|_| kind == Kind::Timer);
-        let moved = match (stamped, before) {
+        let moved = match (stamped, previous) {
             // The timestamp may be of a clock that is ahead of this one. If it did not change, the
             // series was not updated.
             (Some(_), Some(LastActivity { was, moved })) if was.stamped == is.stamped => moved,
-            (Some(stamped), before) => {
+            (Some(stamped), previous) => {
                 let moved = now.monotonic.saturating_sub(now.age(stamped));
-                before.map_or(0, |before| before.moved).max(moved)
+                previous.map_or(0, |previous| previous.moved).max(moved)
             }
             (None, None) => now.monotonic,
             (None, Some(LastActivity { was, moved })) => {

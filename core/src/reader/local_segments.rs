@@ -42,8 +42,8 @@ impl fmt::Debug for LocalSegments {
 
 impl LocalSegments {
     pub(crate) fn new(segments: impl Fn() -> Vec<Arc<Segment>> + Send + 'static) -> LocalSegments {
-        let (current, known) = Default::default();
-        LocalSegments { segments: Box::new(segments), current, cached: known, epoch: UNSHARED_EPOCH }
+        let (current, cached) = Default::default();
+        LocalSegments { segments: Box::new(segments), current, cached, epoch: UNSHARED_EPOCH }
     }
 
     /// Returns the epoch of the timestamps in memory.
@@ -98,16 +98,16 @@ impl LocalSegments {
     }
 
     fn poll_one(&mut self, segment: &Arc<Segment>, into: &mut Aggregator) -> Result<(), SegmentError> {
-        let known = match self.cached.entry(segment.id) {
-            Entry::Occupied(known) => known.into_mut(),
+        let cached = match self.cached.entry(segment.id) {
+            Entry::Occupied(cached) => cached.into_mut(),
             Entry::Vacant(place) => {
                 let reader = SegmentReader::open(Arc::clone(segment), segment.id)?;
                 place.insert(LocalSegment { reader, lanes: SegmentCursor::default() })
             }
         };
-        let news = known.lanes.poll(&mut known.reader, true)?;
-        let key = SegmentKey { in_memory: true, created: known.reader.header.created, id: segment.id };
-        into.apply_delta(key, self.epoch, true, news);
+        let delta = cached.lanes.poll(&mut cached.reader, true)?;
+        let key = SegmentKey { in_memory: true, created: cached.reader.header.created, id: segment.id };
+        into.apply_delta(key, self.epoch, true, delta);
         Ok(())
     }
 

@@ -221,7 +221,7 @@ impl Reader {
             self.segment_log.finish(metrics_path);
         }
         let mut health = self.health.clone();
-        self.segments.values().for_each(|known| known.count_health(&mut health));
+        self.segments.values().for_each(|file| file.count_health(&mut health));
         health.bytes += self.totals.bytes();
         health.live_segments += in_memory;
         let (losses, unread_lanes) = self.merged.health_counters();
@@ -357,23 +357,23 @@ impl Reader {
         let ids = self.list_consistently(segments);
         // A bounded number of files stays open. The other segments are opened for each reading.
         let max_open = sys::descriptor_share();
-        let surplus = self.segments.values_mut().filter(|known| known.is_open()).skip(max_open);
+        let surplus = self.segments.values_mut().filter(|file| file.is_open()).skip(max_open);
         surplus.for_each(SegmentFile::close);
-        let mut open = self.segments.values().filter(|known| known.is_open()).count();
+        let mut open = self.segments.values().filter(|file| file.is_open()).count();
         for &id in &ids {
-            let known = self.segments.entry(id).or_default();
+            let file = self.segments.entry(id).or_default();
             // Once the header of such a segment was read, the segment is opened only to read its
             // lanes.
-            if known.is_open() || known.order_key(id).is_some() && open >= max_open {
+            if file.is_open() || file.order_key(id).is_some() && open >= max_open {
                 continue;
             }
             // If the segment was retired after it was listed, the totals were replaced, which
             // `list` notices.
-            known.open(directory, id, &mut self.segment_log)?;
+            file.open(directory, id, &mut self.segment_log)?;
             if open < max_open {
-                open += usize::from(known.is_open());
+                open += usize::from(file.is_open());
             } else {
-                known.close();
+                file.close();
             }
         }
         Ok(ids)
@@ -384,8 +384,8 @@ impl Reader {
         let folded = &self.totals.folded;
         ids.sort_unstable();
         // A segment whose file was removed while its owner lives is still read.
-        self.segments.retain(|id, known| {
-            !folded.contains(id) && (ids.binary_search(id).is_ok() || known.is_owner_alive())
+        self.segments.retain(|id, file| {
+            !folded.contains(id) && (ids.binary_search(id).is_ok() || file.is_owner_alive())
         });
         ids.extend(self.segments.keys());
         ids.retain(|id| !folded.contains(id));
@@ -427,7 +427,7 @@ impl Reader {
             for (key, lane) in again.lanes {
                 match (&mut self.local_segments, self.segments.get_mut(&key.id)) {
                     (Some(memory), _) if key.in_memory => memory.invalidate(key.id, lane),
-                    (_, Some(known)) if !key.in_memory => known.invalidate(lane),
+                    (_, Some(file)) if !key.in_memory => file.invalidate(lane),
                     _ => {}
                 }
             }
@@ -450,7 +450,7 @@ impl Reader {
     fn follow_clocks(&mut self, epoch: Option<u32>) {
         clock::calibrate();
         let mut clocks = self.totals.clocks.clone();
-        self.segments.values().for_each(|known| known.add_clock(&mut clocks));
+        self.segments.values().for_each(|file| file.add_clock(&mut clocks));
         let in_memory = self.local_segments.as_ref().map(LocalSegments::epoch);
         if clocks.epochs().chain(in_memory).all(|other| Some(other) == epoch) {
             // Timestamps of this process's clock need no anchors.
@@ -473,17 +473,17 @@ impl Reader {
             keys.sort_unstable();
             let mut superseded = Vec::new();
             for key in keys {
-                let Some(known) = self.segments.get_mut(&key.id) else { continue };
-                let was_open = known.is_open();
+                let Some(file) = self.segments.get_mut(&key.id) else { continue };
+                let was_open = file.is_open();
                 if let Some(directory) = directory
-                    && known.open(directory, key.id, &mut self.segment_log)? == Opened::Gone
+                    && file.open(directory, key.id, &mut self.segment_log)? == Opened::Gone
                 {
                     return Ok(None);
                 }
-                match known.read(metrics_path, key.id, &mut self.merged, &mut self.segment_log) {
+                match file.read(metrics_path, key.id, &mut self.merged, &mut self.segment_log) {
                     Opened::Gone => superseded.push(key.id),
                     Opened::Yes if was_open => {}
-                    Opened::Yes => known.close(),
+                    Opened::Yes => file.close(),
                 }
             }
             if !superseded.is_empty() {
@@ -496,7 +496,7 @@ impl Reader {
         let (segments, folded) = (&self.segments, &self.totals.folded);
         // A segment that moved from memory to a file has the same id there.
         let elsewhere = |id: u64| {
-            folded.contains(&id) || segments.get(&id).is_some_and(|known| known.order_key(id).is_some())
+            folded.contains(&id) || segments.get(&id).is_some_and(|file| file.order_key(id).is_some())
         };
         let (read, bad) = memory.read(&mut self.merged, elsewhere);
         if let Some(bad) = bad {

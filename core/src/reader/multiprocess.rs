@@ -253,15 +253,15 @@ mod tests {
             chown(path("foreign.db"), Some(12345), None).unwrap();
         }
         let begun = Instant::now();
-        let mut found: Vec<MultiprocessFile> = multiprocess_files(directory.path()).unwrap().collect();
+        let mut files: Vec<MultiprocessFile> = multiprocess_files(directory.path()).unwrap().collect();
         assert!(begun.elapsed() < Duration::from_secs(1));
         // On a platform that does not report whether a file system compresses, holes count as
         // contents.
         if cfg!(ictus_portable) {
-            found.retain(|file| file.name != "sparse.db");
+            files.retain(|file| file.name != "sparse.db");
         }
-        assert_eq!(found.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["counter_1.db"]);
-        assert_eq!(found[0].bytes, file(100, 100));
+        assert_eq!(files.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["counter_1.db"]);
+        assert_eq!(files[0].bytes, file(100, 100));
         assert_eq!(names(&path("missing")), [""; 0]);
     }
 
@@ -290,10 +290,10 @@ mod tests {
                 *first = used.to_ne_bytes();
             }
             fs::write(directory.path().join("a.db"), &bytes).unwrap();
-            let found: Vec<_> = multiprocess_files(directory.path()).unwrap().collect();
+            let files: Vec<_> = multiprocess_files(directory.path()).unwrap().collect();
             let expected = bytes.len() >= 8 && used > 8 && used as usize <= bytes.len();
-            prop_assert_eq!(found.len(), usize::from(expected));
-            prop_assert!(found.iter().all(|file| file.bytes == bytes[..used as usize]));
+            prop_assert_eq!(files.len(), usize::from(expected));
+            prop_assert!(files.iter().all(|file| file.bytes == bytes[..used as usize]));
         }
     }
 }

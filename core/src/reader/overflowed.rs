@@ -39,8 +39,8 @@ impl Overflowed {
     pub(crate) fn add(&mut self, others: &Overflowed) -> bool {
         let mut is_new = false;
         for (family, noted) in &others.0 {
-            let known = self.0.entry(family.clone()).or_default();
-            noted.iter().for_each(|one| is_new |= known.insert(one.clone()));
+            let entries = self.0.entry(family.clone()).or_default();
+            noted.iter().for_each(|one| is_new |= entries.insert(one.clone()));
         }
         is_new
     }

@@ -164,9 +164,9 @@ mod tests {
         let dead = totals(&family, &[("dead early", 1), ("dead late", 5)]);
         let living = SeriesInfo::new(&family, 3, &["living"]);
         let placement = Placement::decide(&Totals::default(), &[(7, &dead)], &[(8, vec![Arc::new(living)])]);
-        let place = |queue: &str| placement.place(7, &family, &[queue.to_owned()]);
+        let placed = |queue: &str| placement.place(7, &family, &[queue.to_owned()]);
         assert_eq!(
-            (place("dead early"), place("dead late")),
+            (placed("dead early"), placed("dead late")),
             (vec!["dead early".into()], vec![OVERFLOW.into()])
         );
         let placement = Placement::decide(&Totals::default(), &[(7, &dead)], &[]);

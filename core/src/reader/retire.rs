@@ -422,17 +422,17 @@ mod tests {
         let path = parent.path();
         (0..3).for_each(|process| live_and_die(path, process * 700..(process + 1) * 700));
         let directory = opened(path);
-        let before = seen(path);
-        assert_eq!((before.0, before.2.len(), before.3), (2100, 1000, 3.0));
-        assert_eq!(before.2, (1100..2100).map(f64::from).collect::<Vec<_>>());
+        let shown = seen(path);
+        assert_eq!((shown.0, shown.2.len(), shown.3), (2100, 1000, 3.0));
+        assert_eq!(shown.2, (1100..2100).map(f64::from).collect::<Vec<_>>());
         retire_all(&directory, 3);
         assert_eq!(directory.segments().unwrap(), []);
-        assert_eq!(seen(path), before);
+        assert_eq!(seen(path), shown);
         live_and_die(path, 2100..2101);
         retire_all(&directory, 1);
         assert_eq!(retire(&directory).unwrap(), 0);
         let after = seen(path);
-        assert_eq!((after.0, after.1), (2101, before.1 + 2100.0));
+        assert_eq!((after.0, after.1), (2101, shown.1 + 2100.0));
         assert_eq!(after.2, (1101..2101).map(f64::from).collect::<Vec<_>>());
     }
 
@@ -524,8 +524,8 @@ mod tests {
     fn stale_temporary_files_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path()).unwrap();
-        let place = directory.metrics_path().path();
-        let [fresh, old, locked, other] = [1, 2, 3, 4].map(|id| place.join(format!(".new-{id:016x}")));
+        let path = directory.metrics_path().path();
+        let [fresh, old, locked, other] = [1, 2, 3, 4].map(|id| path.join(format!(".new-{id:016x}")));
         let other = other.with_file_name(".new-ff");
         for path in [&fresh, &old, &locked, &other] {
             let file = std::fs::File::create(path).unwrap();
@@ -563,8 +563,8 @@ mod tests {
             std::fs::write(directory.metrics_path().segment_path(named), kept).unwrap();
             live_and_die(path, 700..1400);
             live_and_die(path, 1400..2100);
-            let before = seen(path);
-            assert_eq!(before.0, 2100, "{point}");
+            let shown = seen(path);
+            assert_eq!(shown.0, 2100, "{point}");
 
             let killed = Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", "reader::retire::tests::child", "--test-threads=1"])
@@ -573,9 +573,9 @@ mod tests {
                 .output()
                 .unwrap();
             assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
-            assert_eq!(seen(path), before, "{point}: after the kill");
+            assert_eq!(seen(path), shown, "{point}: after the kill");
             retire(&directory).unwrap();
-            assert_eq!(seen(path), before, "{point}: after the next retirement");
+            assert_eq!(seen(path), shown, "{point}: after the next retirement");
             for _ in 0..1000 {
                 retire(&directory).unwrap();
                 if directory.segments().unwrap().is_empty() {
@@ -584,7 +584,7 @@ mod tests {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
             assert_eq!(directory.segments().unwrap(), [], "{point}");
-            assert_eq!(seen(path), before, "{point}: after the last retirement");
+            assert_eq!(seen(path), shown, "{point}: after the last retirement");
         }
         let listed: BTreeSet<_> = ALL.iter().copied().collect();
         assert_eq!(failpoint::tests::passed(), listed, "every listed failpoint is passed, and no other");

@@ -138,8 +138,8 @@ impl SegmentFile {
             {
                 return Opened::Gone;
             }
-            Ok(news) => {
-                into.apply_delta(key, reader.header.epoch, self.lives, news);
+            Ok(delta) => {
+                into.apply_delta(key, reader.header.epoch, self.lives, delta);
                 self.was_good = true;
                 if std::mem::take(&mut self.is_bad) {
                     self.error_log.reset();

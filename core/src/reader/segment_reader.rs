@@ -123,9 +123,9 @@ impl<W: SegmentSource> SegmentReader<W> {
         let (mut losses, mut later) = ([0; HEALTH_COUNTERS], [0; ANCHORS * anchor::WORDS]);
         losses.copy_from_slice(&words[COUNTS..COUNTS + HEALTH_COUNTERS]);
         later.copy_from_slice(&words[FIRST_ANCHOR - FIRST..]);
-        for (known, read) in self.header.anchors[1..].iter_mut().zip(anchors::read(&later)) {
+        for (cached, read) in self.header.anchors[1..].iter_mut().zip(anchors::read(&later)) {
             // An anchor that is being written keeps its previous value.
-            *known = read.or(*known);
+            *cached = read.or(*cached);
         }
         Ok((words[0], losses))
     }
@@ -223,8 +223,8 @@ impl<W: SegmentSource> SegmentReader<W> {
         lane: LineIndex,
         word: SeriesWord,
     ) -> Result<Option<Arc<SeriesInfo>>, SegmentError> {
-        if let Some(known) = self.series.get(&word) {
-            return Ok(Some(Arc::clone(known)));
+        if let Some(cached) = self.series.get(&word) {
+            return Ok(Some(Arc::clone(cached)));
         }
         match self.read_series(word) {
             Ok(described) => {
@@ -261,8 +261,8 @@ impl<W: SegmentSource> SegmentReader<W> {
         &mut self,
         line: LineIndex,
     ) -> Result<(Arc<FamilyDescriptor>, Option<LabelOrder>), SegmentError> {
-        if let Some(known) = self.families.get(&line) {
-            return Ok(known.clone());
+        if let Some(cached) = self.families.get(&line) {
+            return Ok(cached.clone());
         }
         let words = self.descriptor(line)?;
         let mut record =

@@ -114,9 +114,9 @@ impl Totals {
         let Some(shapes) = self.families.get_mut(&family.name) else { return 0 };
         let mut dropped = 0;
         for total in shapes.iter_mut().filter(|total| total.record.is_compatible(family)) {
-            let before = total.series.len();
+            let count = total.series.len();
             total.series.retain(|values, _| !gone(values));
-            dropped += before - total.series.len();
+            dropped += count - total.series.len();
         }
         shapes.retain(|total| !total.series.is_empty());
         if shapes.is_empty() {
@@ -163,8 +163,8 @@ impl Totals {
         total: SeriesTotal,
     ) {
         let shapes = self.families.entry(record.name.clone()).or_default();
-        let known = shapes.iter().position(|family| family.record.is_compatible(record));
-        let at = known.unwrap_or_else(|| {
+        let index = shapes.iter().position(|family| family.record.is_compatible(record));
+        let at = index.unwrap_or_else(|| {
             let (record, kept) = (Arc::clone(record), record.window);
             shapes.push(FamilyTotal { record, created, kept, series: BTreeMap::new() });
             shapes.len() - 1

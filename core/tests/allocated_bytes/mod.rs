@@ -21,10 +21,10 @@ pub(crate) struct Allocated {
 
 /// Runs a function of this thread, and returns the bytes that it allocated.
 pub(crate) fn allocated(run: impl FnOnce()) -> Allocated {
-    let before = BYTES.get();
-    PEAK.set(before);
+    let start = BYTES.get();
+    PEAK.set(start);
     run();
-    Allocated { retained: BYTES.get() - before, peak: PEAK.get() - before }
+    Allocated { retained: BYTES.get() - start, peak: PEAK.get() - start }
 }
 
 struct Counting;

@@ -59,9 +59,9 @@ impl Oracle {
 
     /// Sets the fate of a worker and its child. A corrupted worker stays corrupted.
     pub(crate) fn doomed(&mut self, worker: &str, fate: Fate) {
-        let known = self.fates.entry(worker.to_owned()).or_insert(Fate::Whole);
-        if *known != Fate::Corrupted {
-            *known = fate;
+        let current = self.fates.entry(worker.to_owned()).or_insert(Fate::Whole);
+        if *current != Fate::Corrupted {
+            *current = fate;
         }
         if fate == Fate::Deleted {
             self.deleted.insert(worker.to_owned(), Instant::now());
@@ -86,18 +86,18 @@ impl Oracle {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    fn said(&self) -> BTreeMap<(String, u64), u64> {
-        let mut said = BTreeMap::new();
+    fn acknowledged(&self) -> BTreeMap<(String, u64), u64> {
+        let mut all = BTreeMap::new();
         for worker in self.workers() {
             let numbers = acknowledged(&self.path(&worker));
-            said.extend((0..THREADS).map(|thread| ((worker.clone(), thread), numbers[thread as usize])));
+            all.extend((0..THREADS).map(|thread| ((worker.clone(), thread), numbers[thread as usize])));
         }
-        said
+        all
     }
 
     /// Takes a snapshot and compares it with the acknowledged numbers.
     pub(crate) fn check(&mut self) {
-        let before = self.said();
+        let acknowledged_before = self.acknowledged();
         let start = Instant::now();
         let snapshot = self.reader.snapshot();
         self.slowest = self.slowest.max(start.elapsed().as_secs_f64());
@@ -105,10 +105,10 @@ impl Oracle {
         // When the disk is full, a retirement fails and reports it; the snapshot still shows all
         // data.
         let snapshot = snapshot.unwrap_or_else(|error| panic!("no scrape: {error}"));
-        let after = self.said();
+        let after = self.acknowledged();
         let mut shown = timings(&snapshot);
         self.observations = shown.values().map(|timing| timing.count).sum();
-        for (series, told) in &before {
+        for (series, least) in &acknowledged_before {
             let fate = self.fates.get(&series.0).copied().unwrap_or(Fate::Whole);
             let timing = shown.remove(series).unwrap_or_default();
             if fate == Fate::Corrupted {
@@ -119,15 +119,15 @@ impl Oracle {
             let count = timing.count;
             assert!(count <= most, "{series:?}: {count} of {most} observations, invented");
             if fate == Fate::Whole {
-                assert!(count >= *told, "{series:?}: {count} of {told} observations, lost");
-                let known = self.counts.insert(series.clone(), count).unwrap_or_default();
-                assert!(count >= known, "{series:?}: {count} after {known} observations");
+                assert!(count >= *least, "{series:?}: {count} of {least} observations, lost");
+                let previous = self.counts.insert(series.clone(), count).unwrap_or_default();
+                assert!(count >= previous, "{series:?}: {count} after {previous} observations");
             }
             if fate == Fate::Whole {
                 numbers_are_whole(series, &timing);
             }
         }
-        self.notice_recovered(&before);
+        self.notice_recovered(&acknowledged_before);
         // Ignore a worker that began to acknowledge meanwhile.
         shown.retain(|series, _| !after.contains_key(series) && !self.workers().contains(&series.0));
         assert!(shown.is_empty(), "nobody's: {shown:?}");

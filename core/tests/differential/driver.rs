@@ -161,9 +161,9 @@ impl Driver {
 
     /// Ends the starvation of a process, and waits until readers see its records.
     fn feed(&mut self, step: &Step) -> Result<(), String> {
-        let before = self.files();
+        let old_files = self.files();
         self.obey(&Step { verb: Verb::Feed, ..*step })?;
-        self.recover(&before)
+        self.recover(&old_files)
     }
 
     fn unlink(&mut self, step: &Step) -> Result<(), String> {
@@ -177,11 +177,11 @@ impl Driver {
             }
         }
         self.model.unlink();
-        let before = self.files();
+        let old_files = self.files();
         if step.times.is_multiple_of(2) && self.processes.contains_key(&step.process) {
             self.obey(&Step { verb: Verb::Exit, ..*step })?;
         }
-        self.recover(&before)
+        self.recover(&old_files)
     }
 
     /// Returns the files of segments.
@@ -194,7 +194,7 @@ impl Driver {
     }
 
     /// Waits until readers see the records of all hidden segments. There were `before` files.
-    fn recover(&mut self, before: &BTreeSet<PathBuf>) -> Result<(), String> {
+    fn recover(&mut self, old_files: &BTreeSet<PathBuf>) -> Result<(), String> {
         let hidden = self.model.hidden();
         for &(process, registry) in &hidden {
             // The snapshot notices that the file was removed.
@@ -207,7 +207,7 @@ impl Driver {
         let start = Instant::now();
         let mut new = BTreeSet::new();
         loop {
-            new.extend(self.files().difference(before).cloned());
+            new.extend(self.files().difference(old_files).cloned());
             // A reader that is kept shows the content of a removed file until its owner has ended or
             // has written it again.
             let read = (0..READERS).rev().try_for_each(|reader| self.read(reader));

@@ -13,10 +13,10 @@ thread_local! {
 /// Runs `act`. Returns its result and the peak of the bytes that this thread had allocated, beyond
 /// those from before.
 pub(crate) fn peak<T>(act: impl FnOnce() -> T) -> (T, u64) {
-    let before = LIVE.get();
-    PEAK.set(before);
+    let start = LIVE.get();
+    PEAK.set(start);
     let result = act();
-    (result, (PEAK.get() - before).unsigned_abs())
+    (result, (PEAK.get() - start).unsigned_abs())
 }
 
 fn count(bytes: i64) {

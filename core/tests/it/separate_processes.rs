@@ -59,10 +59,10 @@ fn tests_that_share_a_process_change_nothing_of_it() {
             }
             files += 1;
             let text = fs::read_to_string(&path).unwrap();
-            let found: Vec<_> = ONCE.into_iter().filter(|once| text.contains(once)).collect();
+            let reasons: Vec<_> = ONCE.into_iter().filter(|once| text.contains(once)).collect();
             assert!(
-                found.is_empty() || path.ends_with("separate_processes.rs"),
-                "{}: {found:?} needs a program of its own",
+                reasons.is_empty() || path.ends_with("separate_processes.rs"),
+                "{}: {reasons:?} needs a program of its own",
                 path.display()
             );
         }

@@ -399,14 +399,14 @@ fn attributes_of_type(attributes: &[Attribute]) -> String {
 
 /// Returns a function's line, with its public name.
 fn function(signature: &Signature, name: &str) -> String {
-    let mut before = String::new();
+    let mut qualifiers = String::new();
     for (word, is_there) in [
         ("const ", signature.constness.is_some()),
         ("async ", signature.asyncness.is_some()),
         ("unsafe ", signature.unsafety.is_some()),
     ] {
         if is_there {
-            before += word;
+            qualifiers += word;
         }
     }
     let inputs: Vec<String> = signature.inputs.iter().map(argument).collect();
@@ -416,7 +416,7 @@ fn function(signature: &Signature, name: &str) -> String {
     };
     let bounds = signature.generics.where_clause.as_ref().map(|clause| format!(" {}", text(clause)));
     let (generics, bounds) = (text(&signature.generics), bounds.unwrap_or_default());
-    format!("pub {before}fn {name}{generics}({}){output}{bounds}", inputs.join(", "))
+    format!("pub {qualifiers}fn {name}{generics}({}){output}{bounds}", inputs.join(", "))
 }
 
 /// Returns an argument without `mut`, which callers do not see.

@@ -83,17 +83,17 @@ static void give_wrong_input(const ictus_registry *registry)
     const ictus_str nowhere = {NULL, 3};
     const ictus_str endless = {"x", (size_t)-1};
     const ictus_str latin1 = {"\xfc", 1};
-    ictus_registry *made = NULL;
+    ictus_registry *refused = NULL;
     ictus_counter *counter = NULL;
     ictus_gauge *gauge = NULL;
     ictus_timer *timer = NULL;
 
     ANSWERS(NULL, ictus_registry_new(NULL));
     ANSWERS(NULL, ictus_registry_open(name, NULL));
-    ANSWERS(NULL, ictus_registry_open(nowhere, &made));
-    ANSWERS(UTF8, ictus_registry_open(latin1, &made));
-    ANSWERS(IO, ictus_registry_open(str("/dev/null/x"), &made));
-    EXPECT(made == NULL);
+    ANSWERS(NULL, ictus_registry_open(nowhere, &refused));
+    ANSWERS(UTF8, ictus_registry_open(latin1, &refused));
+    ANSWERS(IO, ictus_registry_open(str("/dev/null/x"), &refused));
+    EXPECT(refused == NULL);
 
     ANSWERS(NULL, ictus_counter_new(NULL, name, none, NULL, NULL, 0, &counter));
     ANSWERS(NULL, ictus_counter_new(registry, nowhere, none, NULL, NULL, 0, &counter));

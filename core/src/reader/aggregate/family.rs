@@ -49,17 +49,17 @@ impl FamilyAggregate {
     pub(crate) fn add_definition(&mut self, source: &Source<'_>) {
         let (record, precedence) = (Arc::clone(source.record), source.precedence);
         let defined = Defined { record, precedence, lanes: 0 };
-        let place = place(source.origin.rank(), source.record);
-        self.sources.entry(place).or_insert(defined).lanes += 1;
+        let key = definition_key(source.origin.rank(), source.record);
+        self.sources.entry(key).or_insert(defined).lanes += 1;
     }
 
     /// Counts out a lane that used that definition. The caller must `reconcile` later.
     pub(crate) fn remove_definition(&mut self, rank: u32, record: &Arc<FamilyDescriptor>) {
-        let place = place(rank, record);
-        let Some(source) = self.sources.get_mut(&place) else { return };
+        let key = definition_key(rank, record);
+        let Some(source) = self.sources.get_mut(&key) else { return };
         source.lanes -= 1;
         if source.lanes == 0 {
-            self.sources.remove(&place);
+            self.sources.remove(&key);
         }
     }
 
@@ -109,6 +109,6 @@ impl FamilyAggregate {
     }
 }
 
-fn place(rank: u32, record: &Arc<FamilyDescriptor>) -> (u32, usize) {
+fn definition_key(rank: u32, record: &Arc<FamilyDescriptor>) -> (u32, usize) {
     (rank, Arc::as_ptr(record).addr())
 }

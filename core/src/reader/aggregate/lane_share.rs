@@ -42,11 +42,11 @@ pub(crate) struct LaneTotal {
 }
 
 impl LaneTotal {
-    /// Packs a total. `known` holds the bounds of another share, for sharing them.
-    pub(crate) fn new(total: SeriesTotal, known: &Arc<[f64]>) -> LaneTotal {
+    /// Packs a total. `shared_bounds` holds the bounds of another share, for sharing them.
+    pub(crate) fn new(total: SeriesTotal, shared_bounds: &Arc<[f64]>) -> LaneTotal {
         let SeriesTotal { lanes, since, begun, count, sum, state, distribution, exemplars, newest: _ } =
             total;
-        let (buckets, exemplars) = (PackedBuckets::new(&distribution, known), exemplars.into());
+        let (buckets, exemplars) = (PackedBuckets::new(&distribution, shared_bounds), exemplars.into());
         LaneTotal { lanes, since, begun, count, sum, state, buckets, exemplars }
     }
 }

@@ -171,29 +171,29 @@ impl Aggregator {
     }
 
     /// Merges the changes of a segment.
-    pub(crate) fn apply_delta(&mut self, key: SegmentKey, epoch: u32, lives: bool, news: SegmentDelta) {
+    pub(crate) fn apply_delta(&mut self, key: SegmentKey, epoch: u32, lives: bool, delta: SegmentDelta) {
         if !self.segments.contains_key(&key) {
             self.insert_segment(key);
-        } else if news.first {
+        } else if delta.first {
             self.clear(&key);
         }
         self.set_life(&key, lives);
         let Some(mut segment) = self.segments.remove(&key) else { return };
-        (segment.losses, segment.unread) = (news.losses, news.unread);
+        (segment.losses, segment.unread) = (delta.losses, delta.unread);
         let now = clock::monotonic();
-        for (line, lane) in news.lanes {
+        for (line, lane) in delta.lanes {
             let origin = LaneOrigin::new(segment.rank, line);
-            let before = segment.lanes.get(&line).copied();
+            let previous = segment.lanes.get(&line).copied();
             let word = lane.as_ref().map(|lane| lane.word);
             // None if `before` belongs to another incarnation of the lane.
-            let known = before.filter(|id| word.is_some_and(|word| self.has(*id, origin, word)));
-            if let (Some(id), None) = (before, known) {
+            let current = previous.filter(|id| word.is_some_and(|word| self.has(*id, origin, word)));
+            if let (Some(id), None) = (previous, current) {
                 segment.lanes.remove(&line);
                 self.remove(id, origin);
             }
             let Some(mut lane) = lane else { continue };
             let series = Arc::clone(&lane.series);
-            let id = known.unwrap_or_else(|| {
+            let id = current.unwrap_or_else(|| {
                 let id = self.series_of(&series.family, &series.values);
                 segment.lanes.insert(line, id);
                 id
@@ -223,10 +223,10 @@ impl Aggregator {
     /// Returns the number of a series. Creates the family and the series if necessary.
     fn series_of(&mut self, record: &Arc<FamilyDescriptor>, labels: &[String]) -> u64 {
         let shapes = self.names.get(&record.name).map_or(&[][..], |shapes| shapes);
-        let known = shapes
+        let current = shapes
             .iter()
             .find(|number| self.shapes.get(number).is_some_and(|shape| shape.record.is_compatible(record)));
-        let number = known.copied().unwrap_or_else(|| {
+        let number = current.copied().unwrap_or_else(|| {
             let number = self.number();
             self.names.entry(record.name.clone()).or_default().push(number);
             self.shapes.insert(number, FamilyAggregate::new(record));
@@ -238,8 +238,8 @@ impl Aggregator {
     /// Returns the number of a family's series with those label values. Creates the series if
     /// necessary.
     fn series_with(&mut self, number: u64, labels: &[String]) -> u64 {
-        let known = self.shapes.get(&number).and_then(|shape| shape.series.get(labels));
-        known.copied().unwrap_or_else(|| {
+        let current = self.shapes.get(&number).and_then(|shape| shape.series.get(labels));
+        current.copied().unwrap_or_else(|| {
             let (id, labels): (u64, Arc<[String]>) = (self.number(), labels.into());
             self.series.insert(id, SeriesAggregate::new(number, Arc::clone(&labels), self.timeline.clone()));
             if let Some(shape) = self.shapes.get_mut(&number) {
@@ -317,12 +317,12 @@ impl Aggregator {
     fn reconcile(&mut self) {
         for number in std::mem::take(&mut self.redefined) {
             let Some(shape) = self.shapes.get_mut(&number) else { continue };
-            let before = shape.record.window;
+            let previous = shape.record.window;
             shape.reconcile();
             let window = shape.record.window;
-            if window != before {
+            if window != previous {
                 for id in shape.series.values() {
-                    self.series.get_mut(id).into_iter().for_each(|series| series.resize(before, window));
+                    self.series.get_mut(id).into_iter().for_each(|series| series.resize(previous, window));
                     self.changed.insert(*id);
                 }
             }

@@ -26,10 +26,10 @@ pub(crate) struct PackedBuckets {
 
 impl PackedBuckets {
     /// Packs a distribution, whose exponential buckets are ones that can contain observations.
-    /// `known` holds bounds of another lane, which are shared if they are the same.
-    pub(crate) fn new(distribution: &Distribution, known: &Arc<[f64]>) -> PackedBuckets {
+    /// `shared_bounds` holds bounds of another lane, which are shared if they are the same.
+    pub(crate) fn new(distribution: &Distribution, shared_bounds: &Arc<[f64]>) -> PackedBuckets {
         let Distribution { bounds, classic, zero, unallocated, exponential } = distribution;
-        let bounds = if **known == **bounds { Arc::clone(known) } else { bounds[..].into() };
+        let bounds = if **shared_bounds == **bounds { Arc::clone(shared_bounds) } else { bounds[..].into() };
         let classic = PackedCounts::new(classic.iter().copied());
         let ends = (exponential.iter().next(), exponential.iter().last());
         let (first, dense) = match ends {
@@ -63,13 +63,13 @@ impl PackedBuckets {
                 .classic
                 .iter_mut()
                 .zip(self.classic.iter())
-                .for_each(|(count, known)| *count = known.max(*count));
+                .for_each(|(count, own)| *count = own.max(*count));
         }
         later.zero = later.zero.max(self.zero);
         later.unallocated = later.unallocated.max(self.unallocated);
-        for (bucket, known) in (self.first..).zip(self.exponential.iter()) {
-            if known > later.exponential.get(bucket) {
-                later.exponential.set(bucket, known);
+        for (bucket, own) in (self.first..).zip(self.exponential.iter()) {
+            if own > later.exponential.get(bucket) {
+                later.exponential.set(bucket, own);
             }
         }
     }
@@ -92,8 +92,8 @@ impl PackedBuckets {
     /// Counts values. If this returns none, the buckets must not be used.
     pub(crate) fn count_values(&mut self, values: impl Iterator<Item = f64>) -> Option<()> {
         for value in values {
-            let place = self.bounds.partition_point(|&bound| bound < value);
-            self.classic.set(place, checked_replace(self.classic.get(place)?, 0, 1)?);
+            let index = self.bounds.partition_point(|&bound| bound < value);
+            self.classic.set(index, checked_replace(self.classic.get(index)?, 0, 1)?);
             match exponential::bucket_index(value) {
                 Some(bucket) => {
                     let at = self.index(bucket);
@@ -116,10 +116,10 @@ impl PackedBuckets {
         if length == 0 {
             self.first = bucket;
         }
-        let before = self.first.saturating_sub(bucket).max(0);
-        let after = (bucket - self.first + 1 - length as i32).max(0);
-        self.exponential.extend(before as usize, after as usize);
-        self.first -= before;
+        let front = self.first.saturating_sub(bucket).max(0);
+        let back = (bucket - self.first + 1 - length as i32).max(0);
+        self.exponential.extend(front as usize, back as usize);
+        self.first -= front;
         bucket.abs_diff(self.first) as usize
     }
 
@@ -204,16 +204,16 @@ mod tests {
 
     #[test]
     fn later_reading_is_raised_to_the_known_counts() {
-        let known = pack(&distribution(&[0.0, 0.4, 0.6, 8.0]));
+        let packed = pack(&distribution(&[0.0, 0.4, 0.6, 8.0]));
         let mut later = distribution(&[0.4, 0.4, 9.0]);
         later.unallocated = 1;
-        known.raise(&mut later);
+        packed.raise(&mut later);
         let mut expected = distribution(&[0.0, 0.4, 0.4, 0.6, 8.0, 9.0]);
         (expected.classic, expected.unallocated) = (vec![2, 1, 1], 1);
         assert_eq!(later, expected);
         // Counts of other bounds cannot be compared.
         let mut other = Distribution { bounds: vec![0.5, 2.0], ..distribution(&[]) };
-        known.raise(&mut other);
+        packed.raise(&mut other);
         assert_eq!((&other.classic[..], other.zero, other.exponential.len()), (&[0; 3][..], 1, 3));
     }
 

@@ -87,10 +87,10 @@ impl PackedCounts {
 
     /// Adds zeros before and after the counts.
     #[cold]
-    pub(crate) fn extend(&mut self, before: usize, after: usize) {
+    pub(crate) fn extend(&mut self, front: usize, back: usize) {
         let width = self.width as usize;
-        let (start, end) = (before * width, before * width + self.bytes.len());
-        let mut bytes = vec![0; end + after * width].into_boxed_slice();
+        let (start, end) = (front * width, front * width + self.bytes.len());
+        let mut bytes = vec![0; end + back * width].into_boxed_slice();
         bytes[start..end].copy_from_slice(&self.bytes);
         self.bytes = bytes;
     }
@@ -136,10 +136,10 @@ mod tests {
             steps in prop::collection::vec((any::<prop::sample::Index>(), count(), 0..3_usize, 0..3_usize), 0..12),
         ) {
             let (mut packed, mut expected) = (PackedCounts::new(first.iter().copied()), first);
-            for (at, count, before, after) in steps {
-                packed.extend(before, after);
-                expected.splice(..0, vec![0; before]);
-                expected.extend(vec![0; after]);
+            for (at, count, front, back) in steps {
+                packed.extend(front, back);
+                expected.splice(..0, vec![0; front]);
+                expected.extend(vec![0; back]);
                 if !expected.is_empty() {
                     let at = at.index(expected.len());
                     packed.set(at, count);

@@ -106,19 +106,19 @@ mod tests {
             }
         }
         let mut merged = Aggregator::default();
-        let held = |merged: &Aggregator| {
+        let sizes = |merged: &Aggregator| {
             let shapes = merged.names.get("jobs").map(Vec::len);
             (shapes, merged.shapes.len(), merged.series.len(), merged.in_totals.len())
         };
         merged.apply_totals(totals.clone());
         assert_eq!(merged.finish_update(), ReadAgain::default());
-        assert_eq!(held(&merged), (Some(2), 2, 4, 4));
+        assert_eq!(sizes(&merged), (Some(2), 2, 4, 4));
         totals.families.get_mut("jobs").unwrap().pop();
         merged.apply_totals(totals.clone());
         assert_eq!(merged.finish_update(), ReadAgain::default());
-        assert_eq!(held(&merged), (Some(1), 1, 2, 2));
+        assert_eq!(sizes(&merged), (Some(1), 1, 2, 2));
         merged.apply_totals(Totals::default());
         assert_eq!(merged.finish_update(), ReadAgain::default());
-        assert_eq!(held(&merged), (None, 0, 0, 0));
+        assert_eq!(sizes(&merged), (None, 0, 0, 0));
     }
 }

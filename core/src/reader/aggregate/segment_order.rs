@@ -21,10 +21,10 @@ impl Aggregator {
     /// segments get new ranks only if an older one appears late, or if the ranks run out.
     pub(crate) fn insert_segment(&mut self, key: SegmentKey) {
         let alike = |other: &&SegmentKey| other.in_memory == key.in_memory;
-        let before = self.segments.range(..key).next_back().filter(|(other, _)| alike(other));
+        let previous = self.segments.range(..key).next_back().filter(|(other, _)| alike(other));
         let is_last = self.segments.range(key..).next().is_none_or(|(other, _)| !alike(&other));
         let first = if key.in_memory { FIRST_LOCAL_RANK } else { 1 };
-        let rank = before.map_or(first, |(_, segment)| segment.rank + 1);
+        let rank = previous.map_or(first, |(_, segment)| segment.rank + 1);
         self.segments.insert(key, SegmentEntry { rank, ..SegmentEntry::default() });
         if !is_last || rank == LAST || rank == FIRST_LOCAL_RANK - 1 {
             self.renumber(key);

@@ -110,8 +110,8 @@ mod tests {
                     0 => registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc(),
                     _ => registry.gauge("jobs", "", &[]).unwrap().labels(&[]).unwrap().set(1.0),
                 }
-                let found = directory().segments().unwrap();
-                let id = found.into_iter().find(|id| !ids.contains(id)).unwrap();
+                let listed = directory().segments().unwrap();
+                let id = listed.into_iter().find(|id| !ids.contains(id)).unwrap();
                 ids.push(id);
                 let path = directory().metrics_path().segment_path(id);
                 let file = File::options().read(true).write(true).open(path).unwrap();

@@ -89,8 +89,8 @@ fn is_zero(distribution: &Distribution) -> bool {
 /// Counts values. If this returns none, the distribution must not be used.
 pub(crate) fn count_values(distribution: &mut Distribution, values: impl Iterator<Item = f64>) -> Option<()> {
     for value in values {
-        let place = distribution.bounds.partition_point(|&bound| bound < value);
-        let count = distribution.classic.get_mut(place)?;
+        let index = distribution.bounds.partition_point(|&bound| bound < value);
+        let count = distribution.classic.get_mut(index)?;
         *count = checked_replace(*count, 0, 1)?;
         match exponential::bucket_index(value) {
             Some(bucket) => {

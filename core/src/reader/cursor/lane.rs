@@ -66,7 +66,7 @@ pub(crate) fn read<W: SegmentSource>(
     reader: &mut SegmentReader<W>,
     line: LineIndex,
     head: LaneHeader,
-    before: Option<CachedTimer>,
+    previous: Option<CachedTimer>,
     lives: bool,
 ) -> Result<LaneRead, SegmentError> {
     let word = head.series;
@@ -83,11 +83,11 @@ pub(crate) fn read<W: SegmentSource>(
         Kind::Timer => {
             // Before the observations: each observation with an exemplar that is shown is then read
             // later.
-            if head.exemplified != before.map_or(0, |before| before.exemplified) {
+            if head.exemplified != previous.map_or(0, |previous| previous.exemplified) {
                 let buckets = if series.family.distribution { series.family.bounds.len() } else { 0 };
                 exemplars = Some(exemplar::read(reader.words(), line.word(), buckets)?);
             }
-            let read = timer(reader.words(), line, head.head, &series.family, before);
+            let read = timer(reader.words(), line, head.head, &series.family, previous);
             // After all other reads: detects that another incarnation of the lane was read.
             if reader.is_stale(line, word)? {
                 return Ok(LaneRead::Removed);
@@ -111,21 +111,21 @@ pub(crate) fn read<W: SegmentSource>(
 pub(crate) fn copy_new<W: SegmentSource>(
     reader: &SegmentReader<W>,
     lane: LaneHeader,
-    before: CachedTimer,
+    previous: CachedTimer,
     chunk: u64,
 ) -> Option<CopiedLane> {
     let series = Arc::clone(reader.cached(lane.series)?);
-    let new = lane.head.checked_sub(before.head)?;
+    let new = lane.head.checked_sub(previous.head)?;
     let is_followed = series.family.kind == Kind::Timer
-        && before.is_complete
-        && before.exemplified == lane.exemplified
+        && previous.is_complete
+        && previous.exemplified == lane.exemplified
         && (1..=MAX_RING_ONLY).contains(&new);
     if !is_followed {
         return None;
     }
     let window = series.family.window;
-    let copied = ring::copy_since(reader.words(), lane, window, before.head, chunk).ok()??;
-    Some(CopiedLane { word: lane.series, series, copied, before: before.head })
+    let copied = ring::copy_since(reader.words(), lane, window, previous.head, chunk).ok()??;
+    Some(CopiedLane { word: lane.series, series, copied, previous: previous.head })
 }
 
 /// The new observations of a timer's lane, before the lane is read again.
@@ -133,7 +133,7 @@ pub(crate) struct CopiedLane {
     word: SeriesWord,
     series: Arc<SeriesInfo>,
     copied: NewObservations,
-    before: u64,
+    previous: u64,
 }
 
 impl CopiedLane {
@@ -141,12 +141,12 @@ impl CopiedLane {
     /// `after` was read after the copies, and `last` after that. Returns none if the lane must be
     /// read by [`read`].
     pub(crate) fn validate(self, after: LaneHeader, last: LaneHeader) -> Option<(LaneDelta, u64)> {
-        let CopiedLane { word, series, copied, before } = self;
+        let CopiedLane { word, series, copied, previous } = self;
         if last.series != word {
             return None;
         }
         let (reading, chunk) = copied.settle(after).ok()??;
-        let holds = LaneValue::Timer(trim_to_window(reading, before, u64::MAX), None);
+        let holds = LaneValue::Timer(trim_to_window(reading, previous, u64::MAX), None);
         Some((LaneDelta { word, series, holds, exemplars: None }, chunk))
     }
 }
@@ -157,34 +157,36 @@ fn timer(
     line: LineIndex,
     head: u64,
     family: &FamilyDescriptor,
-    before: Option<CachedTimer>,
+    previous: Option<CachedTimer>,
 ) -> Result<(RingSnapshot, Option<Distribution>), SegmentError> {
-    let known = before.map_or(0, |before| before.head);
+    let read_head = previous.map_or(0, |previous| previous.head);
     // Counting a few values is faster than reading all buckets.
-    if before.is_some_and(|before| before.is_complete) && head.saturating_sub(known) <= MAX_RING_ONLY {
-        let reading = ring::read(source, line.word(), family.window, known)?;
-        if reading.since(known).is_some() {
-            return Ok((trim_to_window(reading, known, u64::MAX), None));
+    if previous.is_some_and(|previous| previous.is_complete)
+        && head.saturating_sub(read_head) <= MAX_RING_ONLY
+    {
+        let reading = ring::read(source, line.word(), family.window, read_head)?;
+        if reading.since(read_head).is_some() {
+            return Ok((trim_to_window(reading, read_head, u64::MAX), None));
         }
     }
     let folded = if family.distribution {
         // Read the position of the buckets again: in the copy that first showed the series, other
         // words may be older than the series word.
-        let place = LaneHeader::read(source, line.word())?.buckets(family.window);
-        Some(histogram::read(source, place, &family.bounds)?)
+        let buckets = LaneHeader::read(source, line.word())?.buckets(family.window);
+        Some(histogram::read(source, buckets, &family.bounds)?)
     } else {
         None
     };
     // After the buckets, so that the ring has the observations that the buckets lack.
-    let reading = ring::read(source, line.word(), family.window, known)?;
+    let reading = ring::read(source, line.word(), family.window, read_head)?;
     let distribution = folded.map_or(Ok(Distribution::default()), |folded| folded.complete_with(&reading))?;
-    Ok((trim_to_window(reading, known, family.window.into()), Some(distribution)))
+    Ok((trim_to_window(reading, read_head, family.window.into()), Some(distribution)))
 }
 
-/// Drops the observations before the head `before`, and all but the newest `most` of the others.
+/// Drops the observations before the head `read_head`, and all but the newest `most` of the others.
 /// This keeps the delta small until the whole segment is read.
-fn trim_to_window(mut reading: RingSnapshot, before: u64, most: u64) -> RingSnapshot {
-    let wanted = usize::try_from(most.min(reading.head - before)).unwrap_or(usize::MAX);
+fn trim_to_window(mut reading: RingSnapshot, read_head: u64, most: u64) -> RingSnapshot {
+    let wanted = usize::try_from(most.min(reading.head - read_head)).unwrap_or(usize::MAX);
     reading.newest = reading.newest.split_off(reading.newest.len().saturating_sub(wanted));
     reading
 }

@@ -18,18 +18,18 @@ use crate::{
 pub(crate) fn series<W: SegmentSource>(
     reader: &mut SegmentReader<W>,
 ) -> Result<Vec<Arc<SeriesInfo>>, SegmentError> {
-    let room = reader.begin()?;
+    let lines = reader.begin()?;
     let (mut next, _) = reader.read_root()?;
     let (mut seen, mut listed) = (BTreeSet::new(), Vec::new());
     while next != 0 {
-        if !seen.insert(next) || seen.len() as u64 * Block::LINES > room {
+        if !seen.insert(next) || seen.len() as u64 * Block::LINES > lines {
             return Err(SegmentError::Corrupt("its blocks are linked in a ring"));
         }
         let (line, words) = read_block(reader, next)?;
-        for place in 1..=BLOCK_LANES {
-            let word = LaneHeader::of(&words[place * LINE_WORDS..]).series;
+        for index in 1..=BLOCK_LANES {
+            let word = LaneHeader::of(&words[index * LINE_WORDS..]).series;
             if word.is_published() {
-                listed.extend(reader.series(line.saturating_add(place), word)?);
+                listed.extend(reader.series(line.saturating_add(index), word)?);
             }
         }
         next = words[0];

@@ -93,7 +93,7 @@ impl SegmentCursor {
     ) -> Result<SegmentDelta, SegmentError> {
         let mut lines = reader.begin()?;
         let (root, losses) = reader.read_root()?;
-        let mut news = SegmentDelta { first: !self.polled, losses, unread: 0, lanes: Vec::new() };
+        let mut changes = SegmentDelta { first: !self.polled, losses, unread: 0, lanes: Vec::new() };
         let (mut next, mut claimed) = (root, 0_u64);
         let (mut chain, mut changed) = (BTreeSet::new(), Vec::new());
         while next != 0 {
@@ -103,12 +103,20 @@ impl SegmentCursor {
                 return Err(SegmentError::Corrupt("its blocks are linked in a ring, or share memory"));
             }
             chain.insert(line);
-            let known = self.blocks.get(&line);
-            claimed = claimed.saturating_add(match known {
-                Some(known) if known.is_current(&words) && lives == self.owner_was_alive => known.claimed(),
+            let cached = self.blocks.get(&line);
+            claimed = claimed.saturating_add(match cached {
+                Some(cached) if cached.is_current(&words) && lives == self.owner_was_alive => {
+                    cached.claimed()
+                }
                 _ => {
-                    let mut seen = known.cloned().unwrap_or_default();
-                    seen.read_changed_lanes(reader, line, &words, [self.owner_was_alive, lives], &mut news)?;
+                    let mut seen = cached.cloned().unwrap_or_default();
+                    seen.read_changed_lanes(
+                        reader,
+                        line,
+                        &words,
+                        [self.owner_was_alive, lives],
+                        &mut changes,
+                    )?;
                     let claimed = seen.claimed();
                     changed.push((line, seen));
                     claimed
@@ -119,26 +127,26 @@ impl SegmentCursor {
         }
         for (line, seen) in &self.blocks {
             if !chain.contains(line) {
-                news.lanes.extend(seen.published_lanes().map(|place| (line.saturating_add(place), None)));
+                changes.lanes.extend(seen.published_lanes().map(|index| (line.saturating_add(index), None)));
             }
         }
         self.blocks.retain(|line, _| chain.contains(line));
         self.blocks.extend(changed);
         (self.owner_was_alive, self.polled) = (lives, true);
-        if news.lanes.iter().any(|(_, lane)| lane.is_none()) {
+        if changes.lanes.iter().any(|(_, lane)| lane.is_none()) {
             reader.retain_series(&self.blocks.values().flat_map(BlockCache::series).collect());
         }
-        Ok(news)
+        Ok(changes)
     }
 
     /// Makes the next poll read a timer's lane completely.
     pub(crate) fn invalidate(&mut self, lane: LineIndex) {
         if let Some((line, seen)) = self.blocks.range_mut(..lane).next_back()
-            && let place = (lane.get() - line.get()) as usize
-            && place <= BLOCK_LANES
+            && let index = (lane.get() - line.get()) as usize
+            && index <= BLOCK_LANES
         {
             // A published timer's lane always has chunks, so its words differ from the cache.
-            seen.lane(place)[CHUNKS] = 0;
+            seen.lane(index)[CHUNKS] = 0;
         }
     }
 
@@ -148,12 +156,12 @@ impl SegmentCursor {
         reader: &mut SegmentReader<W>,
         lives: bool,
     ) -> Result<Totals, SegmentError> {
-        let mut news = self.poll(reader, lives)?;
-        news.lanes.sort_unstable_by_key(|&(line, _)| line);
-        let mut totals = Totals::from_losses(news.losses);
-        totals.unread_lanes = news.unread;
+        let mut changes = self.poll(reader, lives)?;
+        changes.lanes.sort_unstable_by_key(|&(line, _)| line);
+        let mut totals = Totals::from_losses(changes.losses);
+        totals.unread_lanes = changes.unread;
         reader.header.add_clock(&mut totals.clocks);
-        for mut lane in news.lanes.into_iter().filter_map(|(_, lane)| lane) {
+        for mut lane in changes.lanes.into_iter().filter_map(|(_, lane)| lane) {
             let (epoch, origin) = (reader.header.epoch, totals.next_index());
             let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
             let newest = lane.newest().iter().map(observation).collect();
@@ -174,8 +182,8 @@ impl Default for BlockCache {
 }
 
 impl BlockCache {
-    fn lane(&mut self, place: usize) -> &mut [u64] {
-        &mut self.words[place * LINE_WORDS..][..LINE_WORDS]
+    fn lane(&mut self, index: usize) -> &mut [u64] {
+        &mut self.words[index * LINE_WORDS..][..LINE_WORDS]
     }
 
     /// Returns the published lanes whose buckets lacked observations when they were read, as bits. The
@@ -196,21 +204,21 @@ impl BlockCache {
 
     /// Returns the indexes of the published lanes.
     fn published_lanes(&self) -> impl Iterator<Item = usize> {
-        (1..=BLOCK_LANES).filter(|place| self.published >> place & 1 == 1)
+        (1..=BLOCK_LANES).filter(|index| self.published >> index & 1 == 1)
     }
 
     /// Returns the series words of the published lanes.
     fn series(&self) -> impl Iterator<Item = SeriesWord> {
-        self.published_lanes().map(|place| LaneHeader::of(&self.words[place * LINE_WORDS..]).series)
+        self.published_lanes().map(|index| LaneHeader::of(&self.words[index * LINE_WORDS..]).series)
     }
 
     /// Returns the cached state of a lane in this incarnation; none if the lane must be read
     /// completely.
-    fn cached_lane(&self, place: usize, word: SeriesWord) -> Option<CachedTimer> {
-        let known = LaneHeader::of(&self.words[place * LINE_WORDS..]);
-        let is_known = self.published >> place & 1 == 1 && known.series == word && known.chunks != 0;
-        let is_complete = self.complete >> place & 1 == 1;
-        let LaneHeader { head, exemplified, .. } = known;
+    fn cached_lane(&self, index: usize, word: SeriesWord) -> Option<CachedTimer> {
+        let cached = LaneHeader::of(&self.words[index * LINE_WORDS..]);
+        let is_known = self.published >> index & 1 == 1 && cached.series == word && cached.chunks != 0;
+        let is_complete = self.complete >> index & 1 == 1;
+        let LaneHeader { head, exemplified, .. } = cached;
         is_known.then_some(CachedTimer { head, is_complete, exemplified })
     }
 
@@ -224,7 +232,7 @@ impl BlockCache {
         line: LineIndex,
         first: &[u64; BLOCK_WORDS],
         lives: [bool; 2],
-        news: &mut SegmentDelta,
+        changes: &mut SegmentDelta,
     ) -> Result<(), SegmentError> {
         // Three reads of the block. A lane with the same series in the first and the last had that
         // series all along, so its words in the second belong to that series: "hide" and "recycle".
@@ -236,23 +244,23 @@ impl BlockCache {
         self.chunks = 0;
         let (mut are_others, mut copied) = (false, Vec::new());
         self.words[..LINE_WORDS].copy_from_slice(&first[..LINE_WORDS]);
-        for place in 1..=BLOCK_LANES {
-            let (head, is_shown) = header(looks, place);
+        for index in 1..=BLOCK_LANES {
+            let (head, is_shown) = header(looks, index);
             if is_shown {
                 self.chunks = self.chunks.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
             }
-            let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
-            let is_known = self.words[at.clone()] == first[at] && self.incomplete() >> place & 1 == 0;
+            let at = index * LINE_WORDS..(index + 1) * LINE_WORDS;
+            let is_known = self.words[at.clone()] == first[at] && self.incomplete() >> index & 1 == 0;
             if is_known && (lives[0] == lives[1] || reader.is_not_gauge(head.series)) {
                 continue;
             }
-            let cached = self.cached_lane(place, head.series).filter(|_| is_shown && is_same(looks, place));
-            match cached.and_then(|cached| copy_new(reader, head, cached, self.tails[place].into())) {
-                Some(lane) => copied.push((place, lane)),
-                None => are_others |= self.read_lane(reader, line, place, looks, lives[1], news)?,
+            let cached = self.cached_lane(index, head.series).filter(|_| is_shown && is_same(looks, index));
+            match cached.and_then(|cached| copy_new(reader, head, cached, self.tails[index].into())) {
+                Some(lane) => copied.push((index, lane)),
+                None => are_others |= self.read_lane(reader, line, index, looks, lives[1], changes)?,
             }
         }
-        are_others |= self.validate_copied(reader, line, copied, looks, lives[1], news)?;
+        are_others |= self.validate_copied(reader, line, copied, looks, lives[1], changes)?;
         if are_others {
             self.rest = self.series().map(|word| reader.lane_lines(word)).sum();
         }
@@ -272,7 +280,7 @@ impl BlockCache {
         copied: Vec<(usize, CopiedLane)>,
         looks: Looks<'_>,
         lives: bool,
-        news: &mut SegmentDelta,
+        changes: &mut SegmentDelta,
     ) -> Result<bool, SegmentError> {
         let (Some((low, _)), Some((high, _))) = (copied.first(), copied.last()) else { return Ok(false) };
         let (low, lines) = (*low, low * LINE_WORDS..(high + 1) * LINE_WORDS);
@@ -281,15 +289,15 @@ impl BlockCache {
             reader.words().read(line.saturating_add(low).word(), &mut words[lines.clone()])?;
         }
         let mut are_others = false;
-        for (place, lane) in copied {
-            let [after, last] = again.each_ref().map(|words| LaneHeader::of(&words[place * LINE_WORDS..]));
+        for (index, lane) in copied {
+            let [after, last] = again.each_ref().map(|words| LaneHeader::of(&words[index * LINE_WORDS..]));
             match lane.validate(after, last) {
                 Some((delta, chunk)) => {
-                    self.store(place, looks, &delta);
-                    self.tails[place] = u32::try_from(chunk).unwrap_or(0);
-                    news.lanes.push((line.saturating_add(place), Some(delta)));
+                    self.store(index, looks, &delta);
+                    self.tails[index] = u32::try_from(chunk).unwrap_or(0);
+                    changes.lanes.push((line.saturating_add(index), Some(delta)));
                 }
-                None => are_others |= self.read_lane(reader, line, place, looks, lives, news)?,
+                None => are_others |= self.read_lane(reader, line, index, looks, lives, changes)?,
             }
         }
         Ok(are_others)
@@ -300,54 +308,54 @@ impl BlockCache {
         &mut self,
         reader: &mut SegmentReader<W>,
         line: LineIndex,
-        place: usize,
+        index: usize,
         looks: Looks<'_>,
         lives: bool,
-        news: &mut SegmentDelta,
+        changes: &mut SegmentDelta,
     ) -> Result<bool, SegmentError> {
-        let (head, is_shown) = header(looks, place);
-        let (word, lane) = (head.series, line.saturating_add(place));
+        let (head, is_shown) = header(looks, index);
+        let (word, lane) = (head.series, line.saturating_add(index));
         let outcome = match is_shown {
             false => LaneRead::Absent,
-            true if !is_same(looks, place) => LaneRead::Removed,
-            true => read(reader, lane, head, self.cached_lane(place, word), lives)?,
+            true if !is_same(looks, index) => LaneRead::Removed,
+            true => read(reader, lane, head, self.cached_lane(index, word), lives)?,
         };
-        let bit = 1 << place;
+        let bit = 1 << index;
         let was_shown = self.published & bit != 0;
-        let had_series = was_shown && self.lane(place)[SERIES] == word.bits();
+        let had_series = was_shown && self.lane(index)[SERIES] == word.bits();
         match outcome {
             LaneRead::WriterTooFast if had_series => return Ok(false),
             LaneRead::Value(delta) => {
-                self.store(place, looks, &delta);
-                self.tails[place] = 0;
-                news.lanes.push((lane, Some(delta)));
+                self.store(index, looks, &delta);
+                self.tails[index] = 0;
+                changes.lanes.push((lane, Some(delta)));
                 return Ok(!had_series);
             }
             LaneRead::Absent => {
-                let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
-                self.lane(place).copy_from_slice(&looks[0][at]);
+                let at = index * LINE_WORDS..(index + 1) * LINE_WORDS;
+                self.lane(index).copy_from_slice(&looks[0][at]);
             }
-            LaneRead::Removed => self.lane(place).fill(0),
+            LaneRead::Removed => self.lane(index).fill(0),
             LaneRead::WriterTooFast => {
-                self.lane(place).fill(0);
-                news.unread += 1;
+                self.lane(index).fill(0);
+                changes.unread += 1;
             }
         }
         self.published &= !bit;
         if was_shown {
-            news.lanes.push((lane, None));
+            changes.lanes.push((lane, None));
         }
         Ok(was_shown)
     }
 
     /// Stores the state of a lane that was read.
-    fn store(&mut self, place: usize, looks: Looks<'_>, delta: &LaneDelta) {
-        let (head, _) = header(looks, place);
-        let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
-        let lane = self.lane(place);
+    fn store(&mut self, index: usize, looks: Looks<'_>, delta: &LaneDelta) {
+        let (head, _) = header(looks, index);
+        let at = index * LINE_WORDS..(index + 1) * LINE_WORDS;
+        let lane = self.lane(index);
         lane.copy_from_slice(&looks[1][at]);
         (lane[SERIES], lane[HEAD]) = (head.series.bits(), delta.head(head.head));
-        let bit = 1 << place;
+        let bit = 1 << index;
         self.published |= bit;
         self.complete = if delta.is_complete() { self.complete | bit } else { self.complete & !bit };
     }
@@ -369,15 +377,15 @@ fn read_block<W: SegmentSource>(
 type Looks<'a> = [&'a [u64; BLOCK_WORDS]; 3];
 
 /// Returns a lane by the second read with the series word of the first, and whether it is published.
-fn header(looks: Looks<'_>, place: usize) -> (LaneHeader, bool) {
-    let [series, head, _] = looks.map(|words| LaneHeader::of(&words[place * LINE_WORDS..]));
+fn header(looks: Looks<'_>, index: usize) -> (LaneHeader, bool) {
+    let [series, head, _] = looks.map(|words| LaneHeader::of(&words[index * LINE_WORDS..]));
     let word = series.series;
     (LaneHeader { series: word, ..head }, word.is_published())
 }
 
 /// Returns whether a lane has the same series in the first read and in the last one. If so, the
 /// second read is of that series.
-fn is_same(looks: Looks<'_>, place: usize) -> bool {
-    let [first, _, last] = looks.map(|words| LaneHeader::of(&words[place * LINE_WORDS..]).series);
+fn is_same(looks: Looks<'_>, index: usize) -> bool {
+    let [first, _, last] = looks.map(|words| LaneHeader::of(&words[index * LINE_WORDS..]).series);
     first == last
 }

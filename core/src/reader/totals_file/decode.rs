@@ -111,8 +111,14 @@ fn decode_distribution(body: &mut Input<impl Read>) -> Option<Distribution> {
         && bounds.is_sorted_by(|low, high| low < high)
         && bounds.iter().all(|bound| bound.is_finite());
     let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
-    let known = exponential.iter().all(|(bucket, _)| has_bucket(bucket));
-    (sound && whole && known).then_some(Distribution { bounds, classic, zero, unallocated, exponential })
+    let has_buckets = exponential.iter().all(|(bucket, _)| has_bucket(bucket));
+    (sound && whole && has_buckets).then_some(Distribution {
+        bounds,
+        classic,
+        zero,
+        unallocated,
+        exponential,
+    })
 }
 
 /// Decodes the exemplars of a series with these bounds.

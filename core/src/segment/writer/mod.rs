@@ -181,7 +181,8 @@ impl Segment {
 
     /// Lets readers that have the segment open count its copy in its place.
     pub(crate) fn supersede(&self) {
-        self.header.copied.store(copied::SUPERSEDED, Ordering::Release);
+        // Relaxed: the lock of the copy, which is released later, orders it before any retirement of the copy.
+        self.header.copied.store(copied::SUPERSEDED, Ordering::Relaxed);
     }
 
     /// Whether the segment is in a file, which other processes can read.

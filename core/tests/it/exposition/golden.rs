@@ -121,7 +121,7 @@ fn names_and_samples_are_unique() {
                     }
                 } else {
                     let name = subject.split('{').next().unwrap_or_default();
-                    assert!(of_family.iter().any(|taken| taken == name), "{surfaces}: {line} is astray");
+                    assert!(of_family.iter().any(|sample| sample == name), "{surfaces}: {line} is astray");
                     assert!(samples.insert(subject), "{surfaces}: {line} stands twice");
                 }
             }

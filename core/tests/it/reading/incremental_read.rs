@@ -192,9 +192,9 @@ proptest! {
                     Step::Retire => drop(Reader::new(path).snapshot().unwrap()),
                 }
                 if let Step::Observe { process, .. } | Step::Count { process, .. } | Step::Set { process, .. } = step {
-                    let known: Vec<PathBuf> = segments_of.values().cloned().collect();
-                    let made = segments(path).into_iter().find(|path| !known.contains(path) && !of_dead.contains(path));
-                    made.into_iter().for_each(|made| _ = segments_of.insert(process, made));
+                    let listed: Vec<PathBuf> = segments_of.values().cloned().collect();
+                    let new = segments(path).into_iter().find(|path| !listed.contains(path) && !of_dead.contains(path));
+                    new.into_iter().for_each(|new| _ = segments_of.insert(process, new));
                 }
                 let new = Reader::new(path).without_retiring().snapshot().unwrap();
                 let old = old.snapshot().unwrap();

@@ -102,9 +102,9 @@ fn totals_never_decrease_and_none_is_lost() {
                 for series in &family.series {
                     let now = totals(series);
                     sums[usize::from(family.name == "work")] += now[0];
-                    let before = shown.insert((family.name.clone(), series.labels.to_vec()), now.clone());
-                    let fell = before.iter().flatten().zip(&now).any(|(before, now)| before > now);
-                    assert!(!fell, "seed {seed}, step {step}: {series:?} was {before:?}");
+                    let previous = shown.insert((family.name.clone(), series.labels.to_vec()), now.clone());
+                    let fell = previous.iter().flatten().zip(&now).any(|(previous, now)| previous > now);
+                    assert!(!fell, "seed {seed}, step {step}: {series:?} was {previous:?}");
                 }
             }
             assert_eq!(sums, [counted, observed], "seed {seed}, step {step}: {snapshot:#?}");
@@ -168,14 +168,14 @@ fn other_totals_do_not_decrease_when_series_are_removed_or_expire() {
                 family.series.iter().map(|one| ((family.name.clone(), one.labels.to_vec()), totals(one)))
             });
             let now: BTreeMap<_, _> = series.collect();
-            for (name, before) in &shown {
+            for (name, previous) in &shown {
                 let falls = match now.get(name) {
-                    Some(now) => before.iter().zip(now).any(|(before, now)| before > now),
-                    None => before.iter().any(|&before| before > 0.0),
+                    Some(now) => previous.iter().zip(now).any(|(previous, now)| previous > now),
+                    None => previous.iter().any(|&previous| previous > 0.0),
                 };
                 assert!(
                     !falls || may_fall(&name.1[0]),
-                    "seed {seed}, step {step}: {name:?} fell from {before:?} to {:?}: {log:#?}",
+                    "seed {seed}, step {step}: {name:?} fell from {previous:?} to {:?}: {log:#?}",
                     now.get(name)
                 );
             }
@@ -204,7 +204,7 @@ fn windows_equal_those_of_the_model() {
         let mut readers = Readers::new(directory.path());
         let mut living: HashMap<u64, (Registry, usize)> = HashMap::new();
         let mut model: Vec<Modelled> = Vec::new();
-        let mut made = 0;
+        let mut created = 0;
         for step in 0..80 {
             let process = random.below(4);
             if random.below(6) == 0 {
@@ -223,9 +223,9 @@ fn windows_equal_those_of_the_model() {
                 });
                 let timer = registry.timer("work", "", &[]).unwrap().labels(&[]).unwrap();
                 for _ in 0..random.one_of(&[1, 3, 20, 90]) {
-                    made += 1;
-                    timer.observe(made as f64);
-                    model[*at].lane.push(made);
+                    created += 1;
+                    timer.observe(created as f64);
+                    model[*at].lane.push(created);
                 }
             }
             let snapshot = readers.look(random.below(4));
@@ -241,7 +241,7 @@ fn windows_equal_those_of_the_model() {
             let Some(Value::Timer(timing)) = snapshot.get("work", &[]) else { panic!("{snapshot:?}") };
             let window: Vec<u64> = timing.window.observations().iter().map(|one| one.value as u64).collect();
             assert_eq!(window, expected, "seed {seed}, step {step}");
-            assert_eq!(timing.count, made, "seed {seed}, step {step}");
+            assert_eq!(timing.count, created, "seed {seed}, step {step}");
         }
     }
 }

@@ -27,20 +27,20 @@ fn decode(value: f64) -> (usize, usize) {
 fn wrapped_window_holds_the_newest_observations() {
     let registry = Registry::new();
     let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
-    let mut made = Vec::new();
+    let mut observed = Vec::new();
     for index in 0..5000 {
         timer.observe(encode(0, index));
-        made.push(encode(0, index));
+        observed.push(encode(0, index));
         // Every length up to the first full chunks, then around the edges of each chunk and each
         // lap.
         if index < 200 || index % 64 < 3 || index % 64 > 61 {
             let snapshot = registry.snapshot().unwrap();
             let timing = timing(&snapshot, "work_seconds", &[]);
-            let newest = &made[made.len().saturating_sub(1000)..];
+            let newest = &observed[observed.len().saturating_sub(1000)..];
             let seen: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
             assert_eq!(seen, newest);
-            assert_eq!(timing.count, made.len() as u64);
-            assert_eq!(timing.sum, made.iter().sum::<f64>());
+            assert_eq!(timing.count, observed.len() as u64);
+            assert_eq!(timing.sum, observed.iter().sum::<f64>());
         }
     }
 }
@@ -119,7 +119,10 @@ fn check(timing: &Timing) {
     let mut newest_stamp = 0;
     for observation in timing.window.observations() {
         let (thread, index) = decode(observation.value);
-        assert!(last[thread].is_none_or(|before| index == before + 1), "{thread}: {last:?}, then {index}");
+        assert!(
+            last[thread].is_none_or(|last_index| index == last_index + 1),
+            "{thread}: {last:?}, then {index}"
+        );
         assert!(observation.stamp >= newest_stamp);
         (last[thread], newest_stamp) = (Some(index), observation.stamp);
     }

@@ -106,44 +106,44 @@ impl SeriesAggregate {
         window: u32,
     ) {
         let Source { origin, word, record, .. } = *source;
-        let mut before = self.shares.remove(&origin);
-        let labels = before.as_mut().and_then(|before| before.labels.take());
-        if let Some(before) = &mut before {
-            total.since = before.total.since;
+        let mut previous = self.shares.remove(&origin);
+        let labels = previous.as_mut().and_then(|previous| previous.labels.take());
+        if let Some(previous) = &mut previous {
+            total.since = previous.total.since;
             if total.exemplars.is_empty() {
-                total.exemplars = std::mem::take(&mut before.total.exemplars).into();
+                total.exemplars = std::mem::take(&mut previous.total.exemplars).into();
             }
             // If the writer was too fast, the buckets may have been read with fewer observations of
             // the ring.
-            before.total.buckets.raise(&mut total.distribution);
+            previous.total.buckets.raise(&mut total.distribution);
         }
-        let is_incremental = before.as_ref().filter(|before| !before.rereading);
-        let arrivals = is_incremental.and_then(|before| total.count.checked_sub(before.total.count));
-        let known = arrivals.and_then(|arrivals| newest.len().checked_sub(arrivals as usize));
-        if before.is_some() && known.is_none() {
+        let is_incremental = previous.as_ref().filter(|previous| !previous.rereading);
+        let arrivals = is_incremental.and_then(|previous| total.count.checked_sub(previous.total.count));
+        let retained = arrivals.and_then(|arrivals| newest.len().checked_sub(arrivals as usize));
+        if previous.is_some() && retained.is_none() {
             // Observations in between were overwritten, or the lane was read again: all of them are
             // replaced.
             self.changes.remove(origin);
         }
-        let first = known.unwrap_or(0);
+        let first = retained.unwrap_or(0);
         let last = newest.newest(first, &self.timeline);
-        let last = last.or(before.as_ref().and_then(|before| before.newest));
+        let last = last.or(previous.as_ref().and_then(|previous| previous.newest));
         self.changes.add(newest, first, origin);
         // The family counts its definitions by their addresses. If the totals file was read again, the
         // same definition has another address.
-        let record = Arc::clone(before.as_ref().map_or(record, |before| &before.record));
+        let record = Arc::clone(previous.as_ref().map_or(record, |previous| &previous.record));
         let total = LaneTotal::new(total, &self.bounds);
         self.bounds = Arc::clone(total.buckets.bounds());
         let share = Box::new(LaneShare { word, record, labels, total, newest: last, rereading: false });
-        self.insert(origin, share, before.as_deref());
+        self.insert(origin, share, previous.as_deref());
         self.bound_changes(window);
     }
 
-    fn insert(&mut self, origin: LaneOrigin, share: Box<LaneShare>, before: Option<&LaneShare>) {
+    fn insert(&mut self, origin: LaneOrigin, share: Box<LaneShare>, previous: Option<&LaneShare>) {
         self.has_other_exemplars |= !share.total.exemplars.is_empty();
         self.shortest = self.shortest.min(share.record.window);
         self.shares.insert(origin, share);
-        self.replace(before.map(|before| &before.total), Some(origin));
+        self.replace(previous.map(|previous| &previous.total), Some(origin));
     }
 
     /// Adds new observations of a lane. `count` and `sum` are those of the lane after them.

@@ -27,14 +27,14 @@ fn lane_that_does_not_continue_the_cached_state_is_read_again() {
     let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Timer, &[]));
     let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
     let total = SeriesTotal { count: 1, sum: ExactSum::from_values([1.0]), ..SeriesTotal::default() };
-    let made = |observations| Arrivals::Recorded { epoch: 1, observations };
-    series.apply(&source(1, &record), total, made(&[(1, 1.0)]), 3);
-    series.advance(lane(1), 2, ExactSum::from_values([1.0, 2.0]), made(&[(2, 2.0)]), 3);
+    let recorded = |observations| Arrivals::Recorded { epoch: 1, observations };
+    series.apply(&source(1, &record), total, recorded(&[(1, 1.0)]), 3);
+    series.advance(lane(1), 2, ExactSum::from_values([1.0, 2.0]), recorded(&[(2, 2.0)]), 3);
     series.finish_update(3);
     assert!(series.is_complete(3));
     let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
     assert_eq!((timing.count, timing.sum, timing.window.len()), (2, 3.0, 2));
-    series.advance(lane(1), 4, ExactSum::from_values([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
+    series.advance(lane(1), 4, ExactSum::from_values([1.0, 2.0, 3.0, 4.0]), recorded(&[(4, 4.0)]), 3);
     series.finish_update(3);
     assert!(!series.is_complete(3));
     assert_eq!(series.request_reread(), [1].map(lane));
@@ -63,7 +63,7 @@ fn summed_gauges_stay_finite() {
 fn saturated_count_stays_saturated() {
     let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Timer, &[]));
     let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
-    let made = |observations| Arrivals::Recorded { epoch: 1, observations };
+    let recorded = |observations| Arrivals::Recorded { epoch: 1, observations };
     let count_of = |series: &mut SeriesAggregate| {
         series.finish_update(3);
         match series.value(Kind::Timer) {
@@ -73,13 +73,13 @@ fn saturated_count_stays_saturated() {
     };
     for (origin, count) in [(1, u64::MAX - 3), (2, 1)] {
         let total = SeriesTotal { count, ..SeriesTotal::default() };
-        series.apply(&source(origin, &record), total, made(&[(1, 1.0)]), 3);
+        series.apply(&source(origin, &record), total, recorded(&[(1, 1.0)]), 3);
     }
     assert_eq!(count_of(&mut series), u64::MAX - 2);
     let three = [(2, 1.0), (3, 1.0), (4, 1.0)];
-    series.advance(lane(2), 4, ExactSum::from_values([1.0; 3]), made(&three), 3);
+    series.advance(lane(2), 4, ExactSum::from_values([1.0; 3]), recorded(&three), 3);
     assert_eq!(count_of(&mut series), u64::MAX);
-    series.advance(lane(2), 5, ExactSum::from_values([1.0; 4]), made(&[(5, 1.0)]), 3);
+    series.advance(lane(2), 5, ExactSum::from_values([1.0; 4]), recorded(&[(5, 1.0)]), 3);
     assert_eq!(count_of(&mut series), u64::MAX);
     // Without the lane that saturated the count, the count is exact again.
     series.remove(lane(1));

@@ -94,8 +94,8 @@ impl SeriesAggregate {
     }
 
     /// Changes the length of the window from `before` to `window`.
-    pub(crate) fn resize(&mut self, before: u32, window: u32) {
-        self.needs_refill |= window > before;
+    pub(crate) fn resize(&mut self, old_window: u32, window: u32) {
+        self.needs_refill |= window > old_window;
         self.slide(&[], window);
     }
 
@@ -136,9 +136,9 @@ pub(super) fn newer(
     one: Option<(u32, u64)>,
     other: Option<(u32, u64)>,
 ) -> Option<(u32, u64)> {
-    let place =
+    let instant =
         |at: (u32, u64)| if at == NEVER { (u64::MAX, NEVER.0, NEVER.1) } else { timeline.instant(at) };
-    if other.map(place) > one.map(place) { other } else { one }
+    if other.map(instant) > one.map(instant) { other } else { one }
 }
 
 fn newest_exemplars<'a>(

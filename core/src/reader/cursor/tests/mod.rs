@@ -48,11 +48,11 @@ impl Looked<Arc<Segment>> {
 
     /// Returns a new lane with that value, whose series has the encoded descriptor.
     fn lane(&self, encode: impl FnOnce(u32) -> Vec<u64>, value: f64) -> &'static Lane {
-        let place = self.segment().describe_series(encode).unwrap();
+        let line = self.segment().describe_series(encode).unwrap();
         let lane = self.segment().shared_lane().unwrap();
         lane.head.store(value.to_bits(), Relaxed);
-        lane.reserve(place.word);
-        assert!(lane.publish(place.word));
+        lane.reserve(line.word);
+        assert!(lane.publish(line.word));
         lane
     }
 
@@ -78,8 +78,8 @@ impl<W: SegmentSource> Looked<W> {
     /// Polls the segment. Returns the changes and the number of words that were read.
     fn look(&mut self, lives: bool) -> Result<(SegmentDelta, usize), SegmentError> {
         self.reader.source().begin();
-        let news = self.lanes.poll(&mut self.reader, lives)?;
-        Ok((news, self.reader.source().words()))
+        let delta = self.lanes.poll(&mut self.reader, lives)?;
+        Ok((delta, self.reader.source().words()))
     }
 
     /// Calls `happens` before each read from now on.
@@ -89,8 +89,8 @@ impl<W: SegmentSource> Looked<W> {
 
     /// Returns the lines of changed lanes, and of lanes that are not published any more.
     fn lines(&mut self, lives: bool) -> [BTreeSet<LineIndex>; 2] {
-        let (news, _) = self.look(lives).unwrap();
-        let (some, none): (Vec<_>, Vec<_>) = news.lanes.into_iter().partition(|(_, lane)| lane.is_some());
+        let (delta, _) = self.look(lives).unwrap();
+        let (some, none): (Vec<_>, Vec<_>) = delta.lanes.into_iter().partition(|(_, lane)| lane.is_some());
         [some, none].map(|lanes| lanes.into_iter().map(|(line, _)| line).collect())
     }
 }
@@ -106,13 +106,13 @@ fn unchanged_lanes_are_not_read_again() {
     let blocks = (counters.len() + gauges.len()).div_ceil(super::BLOCK_LANES);
     let still = head + blocks * BLOCK_WORDS;
     assert_eq!(looked.look(true).unwrap().0.lanes.len(), 110);
-    let (news, words) = looked.look(true).unwrap();
-    assert_eq!((news.lanes.len(), words), (0, still));
+    let (delta, words) = looked.look(true).unwrap();
+    assert_eq!((delta.lanes.len(), words), (0, still));
     // One lane changes: its block is read twice more.
     counters[7].head.store(2_f64.to_bits(), Relaxed);
-    let (news, words) = looked.look(true).unwrap();
-    assert_eq!((news.lanes.len(), words), (1, still + 2 * BLOCK_WORDS));
-    let moved = news.lanes[0].0;
+    let (delta, words) = looked.look(true).unwrap();
+    assert_eq!((delta.lanes.len(), words), (1, still + 2 * BLOCK_WORDS));
+    let moved = delta.lanes[0].0;
     assert_eq!(looked.look(true).unwrap().1, still);
     // Only the forgotten lane is read again.
     looked.lanes.invalidate(moved);
@@ -122,9 +122,9 @@ fn unchanged_lanes_are_not_read_again() {
     looked.lanes.invalidate(newest.saturating_add(super::BLOCK_LANES + 1));
     assert_eq!(looked.look(true).unwrap().1, still);
     // If the owner ended, its gauges end; no other lane is read.
-    let (news, words) = looked.look(false).unwrap();
-    assert_eq!((news.lanes.len(), words), (10, still + blocks * 2 * BLOCK_WORDS));
-    assert!(news.lanes.iter().all(|(_, lane)| lane.is_none()));
+    let (delta, words) = looked.look(false).unwrap();
+    assert_eq!((delta.lanes.len(), words), (10, still + blocks * 2 * BLOCK_WORDS));
+    assert!(delta.lanes.iter().all(|(_, lane)| lane.is_none()));
     assert_eq!(looked.look(false).unwrap().1, still);
     assert_eq!(looked.reader.cached_series(), 100);
     // Series that are not published any more are dropped.
@@ -147,8 +147,7 @@ fn lanes_of_removed_blocks_are_absent() {
     assert_eq!(looked.reader.cached_series(), super::BLOCK_LANES);
     looked.root().store(0, Relaxed);
     let older = LineIndex::from_word(older).unwrap();
-    let gone: BTreeSet<LineIndex> =
-        (1..=super::BLOCK_LANES).map(|place| older.saturating_add(place)).collect();
+    let gone: BTreeSet<LineIndex> = (1..=super::BLOCK_LANES).map(|line| older.saturating_add(line)).collect();
     assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
     assert_eq!(looked.reader.cached_series(), 0);
 }

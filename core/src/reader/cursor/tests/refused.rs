@@ -125,7 +125,7 @@ fn lane_with_an_impossible_value_is_refused() {
         for _ in 0..2 {
             match looked.look(true) {
                 Err(bad) => assert_eq!(bad.to_string(), format!("it is corrupt: {what}"), "{number}"),
-                Ok(news) => panic!("{number}, {what}: {news:?}"),
+                Ok(delta) => panic!("{number}, {what}: {delta:?}"),
             }
         }
     }

@@ -32,8 +32,8 @@ fn observe(timer: &Timer, times: u32) {
 }
 
 /// Returns the changed lanes.
-fn told(news: &mut SegmentDelta) -> Vec<&mut LaneDelta> {
-    news.lanes.iter_mut().filter_map(|(_, lane)| lane.as_mut()).collect()
+fn told(delta: &mut SegmentDelta) -> Vec<&mut LaneDelta> {
+    delta.lanes.iter_mut().filter_map(|(_, lane)| lane.as_mut()).collect()
 }
 
 #[test]
@@ -46,14 +46,14 @@ fn poll_reads_only_new_observations_of_a_timer() {
     (0..5000).for_each(|number| timer.observe(f64::from(number)));
     behind.observe(1.0);
     let mut looked = looked(parent.path());
-    let (mut news, whole) = looked.look(true).unwrap();
-    let newest: Vec<usize> = told(&mut news).iter().map(|lane| lane.newest().len()).collect();
+    let (mut delta, whole) = looked.look(true).unwrap();
+    let newest: Vec<usize> = told(&mut delta).iter().map(|lane| lane.newest().len()).collect();
     assert_eq!(newest.iter().sum::<usize>(), 1002, "{newest:?}");
     let (_, still) = looked.look(true).unwrap();
     for new in [1, 5, 63, 64, 65, 300, 1] {
         (0..new).for_each(|number| timer.observe(number as f64));
-        let (mut news, words) = looked.look(true).unwrap();
-        let lanes = told(&mut news);
+        let (mut delta, words) = looked.look(true).unwrap();
+        let lanes = told(&mut delta);
         assert_eq!((lanes.len(), lanes[0].newest().len(), lanes[0].is_incremental()), (1, new, new <= 64));
         let chunk = Chunk::LINES as usize * LINE_WORDS;
         // Two more reads of the block, the heads and the table, the chunks; for many new
@@ -88,8 +88,8 @@ fn new_observations_of_a_lane_take_one_read() {
         (1, timers.len()),
     ] {
         timers.iter().for_each(|timer| observe(timer, new));
-        let (news, _) = looked.look(true).unwrap();
-        assert_eq!(news.lanes.len(), timers.len());
+        let (delta, _) = looked.look(true).unwrap();
+        assert_eq!(delta.lanes.len(), timers.len());
         let reads = looked.reader.source().read_count();
         // Each block is read twice more before the chunks, and twice more after them.
         assert!(reads <= still + 4 * (still - 1) + most, "{reads} reads, {still} at rest, {new} new");
@@ -119,8 +119,8 @@ fn new_observations_are_of_one_series() {
                 (0..20).for_each(|_| other.observe(100.0));
             }
         });
-        let (mut news, _) = looked.look(true).unwrap();
-        for lane in told(&mut news) {
+        let (mut delta, _) = looked.look(true).unwrap();
+        for lane in told(&mut delta) {
             let (value, most) = if lane.series.values == ["a"] { (1.0, 13) } else { (100.0, 20) };
             assert!(lane.newest().iter().all(|&(_, observed)| observed == value), "{times}");
             let SeriesTotal { count, sum, .. } = lane.take_total();
@@ -147,11 +147,11 @@ fn invalidated_timer_is_read_completely() {
     for few in [10, 60, 3000] {
         observe(&timer, few);
         let mut looked = looked(parent.path());
-        let (news, _) = looked.look(true).unwrap();
-        let line = news.lanes.iter().map(|&(line, _)| line).max().unwrap();
+        let (delta, _) = looked.look(true).unwrap();
+        let line = delta.lanes.iter().map(|&(line, _)| line).max().unwrap();
         looked.lanes.invalidate(line);
-        let (mut news, _) = looked.look(true).unwrap();
-        let mut lanes = told(&mut news);
+        let (mut delta, _) = looked.look(true).unwrap();
+        let mut lanes = told(&mut delta);
         assert_eq!((lanes.len(), lanes[0].is_incremental()), (1, false));
         let newest = lanes[0].newest().len() as u64;
         assert_eq!(newest, lanes[0].take_total().count.min(1000));
@@ -173,29 +173,29 @@ fn lane_of_a_writer_that_is_too_fast_keeps_its_state() {
     // A lane that was never read is counted as unread.
     looked.meanwhile(fast(&timer));
     for _ in 0..2 {
-        let (news, _) = looked.look(true).unwrap();
-        assert_eq!((news.lanes.len(), news.unread), (0, 1));
+        let (delta, _) = looked.look(true).unwrap();
+        assert_eq!((delta.lanes.len(), delta.unread), (0, 1));
     }
     looked.meanwhile(|_| {});
-    let (mut news, _) = looked.look(true).unwrap();
-    let known = told(&mut news)[0].take_total().count;
-    assert!(known > 600 && news.unread == 0);
+    let (mut delta, _) = looked.look(true).unwrap();
+    let count = told(&mut delta)[0].take_total().count;
+    assert!(count > 600 && delta.unread == 0);
     // A lane that was read before keeps its state.
     looked.meanwhile(fast(&timer));
-    let (news, _) = looked.look(true).unwrap();
-    assert_eq!((news.lanes.len(), news.unread), (0, 0));
+    let (delta, _) = looked.look(true).unwrap();
+    assert_eq!((delta.lanes.len(), delta.unread), (0, 0));
     looked.meanwhile(|_| {});
-    let (mut news, _) = looked.look(true).unwrap();
-    assert!(told(&mut news)[0].take_total().count > known + 600);
+    let (mut delta, _) = looked.look(true).unwrap();
+    assert!(told(&mut delta)[0].take_total().count > count + 600);
     // Another series has the lane now, which was never read.
-    let line = news.lanes[0].0;
+    let line = delta.lanes[0].0;
     assert!(timers.remove(&["a"]).unwrap());
     let other = timers.labels(&["b"]).unwrap();
     observe(&other, 10);
     looked.meanwhile(fast(&other));
-    let (news, _) = looked.look(true).unwrap();
-    assert_eq!((news.lanes.len(), news.lanes[0].0, news.unread), (1, line, 1));
-    assert!(news.lanes[0].1.is_none());
+    let (delta, _) = looked.look(true).unwrap();
+    assert_eq!((delta.lanes.len(), delta.lanes[0].0, delta.unread), (1, line, 1));
+    assert!(delta.lanes[0].1.is_none());
 }
 
 #[test]
@@ -208,8 +208,8 @@ fn timer_without_a_distribution_is_read_incrementally() {
     let mut looked = looked(parent.path());
     for is_incremental in [false, true, true] {
         observe(&timer, 1);
-        let (mut news, _) = looked.look(true).unwrap();
-        assert_eq!(told(&mut news)[0].is_incremental(), is_incremental);
+        let (mut delta, _) = looked.look(true).unwrap();
+        assert_eq!(told(&mut delta)[0].is_incremental(), is_incremental);
     }
 }
 
@@ -228,12 +228,12 @@ fn incomplete_buckets_are_read_again() {
         // Returns the counts of the classic and of the exponential buckets, and the number of
         // observations.
         let mut look = |looked: &mut Looked<File>| {
-            let (mut news, _) = looked.look(true).unwrap();
-            let lane = told(&mut news).remove(0);
+            let (mut delta, _) = looked.look(true).unwrap();
+            let lane = told(&mut delta).remove(0);
             let (is_incremental, new) = (lane.is_incremental(), lane.newest().len() as u64);
             let SeriesTotal { count, distribution, .. } = lane.take_total();
             counted = match is_incremental {
-                true => counted.map(|known| known + new),
+                true => counted.map(|count| count + new),
                 false => {
                     [distribution.count(), distribution.exponential.values().sum::<u64>() + distribution.zero]
                 }
