@@ -121,7 +121,7 @@ chaos: ## Kill, fork, delete files and fill disks for a minute, without losing a
 # The number of programs of `make differential`.
 PROGRAMS ?= 10000
 differential: ## Run PROGRAMS=10000 random programs of several processes on Ictus and on a model, and compare what they show
-	ICTUS_PROGRAMS=$(PROGRAMS) cargo test --release --package ictus --locked --test differential -- --nocapture programs_show
+	ICTUS_PROGRAMS=$(PROGRAMS) cargo test --release --package ictus --locked --test differential -- --nocapture programs_equal
 
 # ONLY=EMFILE runs the cells whose names contain that word.
 faults: .venv/wheel ## Do to a recording program what hosts do, at each moment, from C, Rust, Python and the drop-in; print the table (8 minutes; needs root)

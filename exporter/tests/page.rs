@@ -45,7 +45,7 @@ fn a_browser_gets_the_page_and_its_files_under_a_strict_policy() {
 }
 
 #[test]
-fn the_snapshot_is_what_dump_prints() {
+fn snapshot_equals_the_output_of_dump() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timer = registry.timer("job_seconds", "Jobs.", &["job"]).unwrap().labels(&["import"]).unwrap();
@@ -59,7 +59,7 @@ fn the_snapshot_is_what_dump_prints() {
 }
 
 #[test]
-fn history_has_what_was_recorded_before_the_page_was_open() {
+fn history_has_records_from_before_the_page_was_open() {
     let registry = Registry::new();
     let job = registry.timer("job_seconds", "", &["job"]).unwrap().labels(&["import"]).unwrap();
     (1..=10).for_each(|number| job.observe(f64::from(number)));

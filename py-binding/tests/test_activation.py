@@ -109,7 +109,7 @@ def test_a_restart_of_a_worker_is_counted_by_its_parent(directory: str) -> None:
         assert shown.get(restarts) == 1
 
 
-def test_ictus_run_reports_what_it_cannot_run(tmp_path: Path) -> None:
+def test_ictus_run_reports_programs_that_it_cannot_run(tmp_path: Path) -> None:
     assert launch(ICTUS, "run").wait(60) == 2
     for missing in (["no_such_script.py"], ["-m", "no_such_module"], ["-m", "no_such_package.module"]):
         expected = launch(sys.executable, *missing).wait(60)

@@ -8,7 +8,7 @@ import (
 	ictus "github.com/conductor-oss/ictus/bindings/go"
 )
 
-func TestPollsAndUpdatesAreWhatTheServerCounted(t *testing.T) {
+func TestPollsAndUpdatesEqualTheCountsOfTheServer(t *testing.T) {
 	registry, err := ictus.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

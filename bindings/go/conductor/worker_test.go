@@ -138,7 +138,7 @@ func same(t *testing.T, what string, got, want float64) {
 	}
 }
 
-func TestExecutionsAreWhatTheServerCounted(t *testing.T) {
+func TestExecutionsEqualTheCountsOfTheServer(t *testing.T) {
 	registry, err := ictus.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -125,7 +125,7 @@ test('expired series are not shown', async () => {
   assert.equal(registry.snapshot().timing('idle_seconds'), undefined);
 });
 
-test('a server of the program serves what the client accepts', async (context) => {
+test('a server of the program serves the format that the client accepts', async (context) => {
   const registry = new Registry();
   registry.counter('jobs').inc();
   const server = createServer(registry.handler()).listen(0, '127.0.0.1');

@@ -16,7 +16,7 @@ export function directory(context) {
   return folder;
 }
 
-test('what is recorded is read', (context) => {
+test('a snapshot has the recorded values', (context) => {
   const registry = new Registry(directory(context));
   const jobs = registry.counter('jobs', 'Jobs done.', { queue: 'mäil', zone: 1 });
   assert.ok(jobs.inc() && jobs.inc(1.5));
@@ -46,7 +46,7 @@ test('what is recorded is read', (context) => {
   }
 });
 
-test('mistakes are errors that say what to do, and a closed object is one', () => {
+test('invalid arguments and closed objects are errors with a remedy', () => {
   const registry = new Registry();
   const jobs = registry.counter('jobs');
   assert.throws(() => registry.timer('jobs'), {

@@ -6,7 +6,7 @@ require_relative '../lib/ictus'
 
 # The backend's three methods, as the SDK calls them.
 class TestConductor < Minitest::Test
-  def test_what_the_sdk_tells_is_shown
+  def test_events_of_the_sdk_are_shown
     Dir.mktmpdir do |directory|
       backend = Ictus::Backend.new(directory)
       threads = Array.new(4) do

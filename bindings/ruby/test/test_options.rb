@@ -128,7 +128,7 @@ class TestOptions < Minitest::Test
     assert_nil registry.snapshot.timing('idle_seconds')
   end
 
-  def test_blocks_close_what_they_are_given
+  def test_blocks_close_their_argument
     Dir.mktmpdir do |directory|
       address = Ictus::Registry.open(directory) do |registry|
         registry.counter('jobs').increment
@@ -152,7 +152,7 @@ class TestOptions < Minitest::Test
     assert_match(/^others 7\.0$/, body.join)
   end
 
-  def test_rack_renders_what_the_client_accepts
+  def test_rack_renders_an_accepted_format
     registry = Ictus::Registry.new
     registry.counter('jobs').increment
     { nil => 'text/plain', 'application/openmetrics-text;version=1.0.0' => 'application/openmetrics-text' }

@@ -281,7 +281,7 @@ proptest! {
         let bytes = Bytes(lane.into_iter().chain(written.iter().copied().flatten()).collect());
         let read = read(&bytes, 0, BOUNDS.len());
         if at != 1 {
-            prop_assert!(at == 0 && read.unwrap().is_empty() || read_of_what_is_not_there(at, &bytes));
+            prop_assert!(at == 0 && read.unwrap().is_empty() || only_exemplars_in_the_file_are_read(at, &bytes));
             return Ok(());
         }
         let read = read.unwrap();
@@ -323,7 +323,7 @@ proptest! {
 }
 
 /// Reads lines that the segment lacks, which is an error, or any other lines, which are no lane's.
-fn read_of_what_is_not_there(at: u64, bytes: &Bytes) -> bool {
+fn only_exemplars_in_the_file_are_read(at: u64, bytes: &Bytes) -> bool {
     let fits = at.checked_add(lines(BOUNDS.len())).is_some_and(|end| end <= bytes.lines().unwrap());
     read(bytes, 0, BOUNDS.len()).is_ok() == fits
 }

@@ -352,7 +352,7 @@ waiting -0.5
     }
 
     #[test]
-    fn a_family_of_the_same_name_and_type_adds_what_is_missing() {
+    fn family_of_the_same_name_and_type_adds_missing_series() {
         let registry = Registry::new();
         let polls = registry.counter("polls", "Ours.", &["task"]).unwrap();
         polls.labels(&["a"]).unwrap().inc();

@@ -85,7 +85,7 @@ impl Faults {
 
     pub(crate) fn step(&mut self) {
         match (self.full, self.read_only) {
-            (0, 0) => self.start_what_is_missing(),
+            (0, 0) => self.start_missing_workers(),
             (1, _) => fs::remove_file(self.filler()).unwrap(),
             (_, 1) => _ = self.set_mode(0o700),
             _ => {}
@@ -125,7 +125,7 @@ impl Faults {
         self.done[what].1 += 1;
     }
 
-    fn start_what_is_missing(&mut self) {
+    fn start_missing_workers(&mut self) {
         while self.workers.len() < WORKERS {
             self.started += 1;
             let forks = self.dice.roll(4) == 0;

@@ -64,7 +64,7 @@ fn aspect(error: &str) -> Option<&str> {
 
 /// `ICTUS_SEED=7` runs one program, `ICTUS_PROGRAM=path` the program of a file.
 #[test]
-fn programs_show_what_the_model_shows() {
+fn programs_equal_the_model() {
     if let Some(path) = env::var_os("ICTUS_PROGRAM") {
         let program = parse(&std::fs::read_to_string(path).unwrap());
         return driver::run(&program).unwrap_or_else(|error| panic!("{error}"));

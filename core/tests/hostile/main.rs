@@ -332,7 +332,7 @@ proptest! {
 
     /// Words that point to other places, and long files of which little is on disk.
     #[test]
-    fn memory_and_steps_are_bounded_by_what_is_on_disk(
+    fn memory_and_steps_are_bounded_by_bytes_on_disk(
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, any::<prop::sample::Index>(), any::<u64>()), 1..40),
         length in prop::sample::select(vec![0, 1 << 20, 1 << 30]),
     ) {

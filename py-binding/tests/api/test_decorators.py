@@ -276,7 +276,7 @@ def decorated(request: pytest.FixtureRequest) -> Any:
     return plain(request.param and DECORATORS[request.param])
 
 
-def test_async_generators_receive_what_is_sent_thrown_and_closed(decorated: Any) -> None:
+def test_async_generators_receive_sent_values_exceptions_and_the_end(decorated: Any) -> None:
     received: list[Any] = []
 
     @decorated

@@ -99,7 +99,7 @@ def test_rows_are_the_documented_and_the_canonical_metrics() -> None:
     assert sorted(listed) == sorted({*documented, *CANONICAL_ONLY})
 
 
-def test_cells_are_what_the_adapters_record() -> None:
+def test_cells_equal_the_records_of_the_adapters() -> None:
     adapters = recorded()
     for names, cells in rows():
         for adapter, cell in zip(adapters, cells, strict=True):

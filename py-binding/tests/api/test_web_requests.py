@@ -850,7 +850,7 @@ def middlewares(registry: ictus.Registry, **options: Any) -> list[tuple[Any, Cal
     return [(over_asgi, lambda: ask(over_asgi)), (over_wsgi, lambda: call(over_wsgi))]
 
 
-def test_route_is_what_a_function_returns(
+def test_route_is_the_result_of_a_function(
     registry: ictus.Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_log_once, "_logged", set())

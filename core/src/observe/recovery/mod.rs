@@ -65,7 +65,7 @@ impl Recovery {
         let Some(metrics_path) = segments.metrics_path() else { return Ok(Progress::Done) };
         let Some(_turn) = self.turn.acquire() else { return Ok(Progress::Busy) };
         let directory = metrics_path.create_or_open()?;
-        let main = self.leave_what_is_not_seen(segments, metrics_path, &directory)?;
+        let main = self.leave_unseen_segments(segments, metrics_path, &directory)?;
         let mut progress = Progress::Done;
         for leaving in &**self.left_segments.entries() {
             if !leaving.segment.belongs_to_this_process() {
@@ -110,7 +110,7 @@ impl Recovery {
 
     /// Returns a segment that other processes see and that can grow. Creates it in the directory if
     /// there is none.
-    fn leave_what_is_not_seen(
+    fn leave_unseen_segments(
         &self,
         segments: &ProcessSegments,
         metrics_path: &MetricsPath,

@@ -57,7 +57,7 @@ fn requested_label_set_is_shown_at_zero() {
 }
 
 #[test]
-fn request_does_not_change_what_was_recorded() {
+fn request_does_not_change_recorded_values() {
     let registry = Registry::new();
     let jobs = registry.counter("jobs", "", &["queue"]).unwrap();
     std::thread::scope(|scope| {

@@ -31,7 +31,7 @@ class WorkerTest {
   private static final List<String> KINDS = List.of("resize", "mail");
 
   @Test
-  void metricsOfAWorkerAreWhatItsServerCounted(@TempDir Path directory) throws Exception {
+  void metricsOfAWorkerEqualTheCountsOfItsServer(@TempDir Path directory) throws Exception {
     Process server = startServer();
     try (Registry registry = new Registry(directory)) {
       String url = server.inputReader().readLine().replaceAll("/api$", "");
