@@ -11,17 +11,7 @@ cargo build --quiet --release --package ictus-ffi --locked
 ffi-c/install.sh "$prefix"
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib ICTUS_LIBRARY=$prefix/lib/libictus.so.0
 
-has() { # a language's tools
-    local language=$1 tool
-    shift
-    for tool in "$@"; do
-        if ! command -v "$tool" >/dev/null; then
-            [[ ${CI:-} != true ]] || { echo "$language cannot be tested: there is no $tool" >&2; exit 1; }
-            echo "SKIPPED: $language is not tested: there is no $tool"
-            return 1
-        fi
-    done
-}
+. .ci/toolchain.sh
 
 if has Go go pkg-config gcc; then
     (

@@ -8,17 +8,7 @@ root=$PWD
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 
-has() { # a language's tools
-    local language=$1 tool
-    shift
-    for tool in "$@"; do
-        if ! command -v "$tool" >/dev/null; then
-            [[ ${CI:-} != true ]] || { echo "$language cannot be tested: there is no $tool" >&2; exit 1; }
-            echo "SKIPPED: $language is not tested: there is no $tool"
-            return 1
-        fi
-    done
-}
+. .ci/toolchain.sh
 
 cargo build --quiet --release --package ictus-ffi --locked
 ffi-c/install.sh "$folder" >/dev/null

@@ -64,7 +64,7 @@ export function rate(value) {
   return value === 0 ? "0" : value < 0.1 ? short(value) : value < 100 ? value.toFixed(1) : short(Math.round(value));
 }
 
-/** A text as a part of a line: what is invisible, or would turn the direction of the line, is written out. */
+/** A text as a part of a line, with escapes for characters that are invisible or reverse the line. */
 export function visible(text) {
   if (text.trim() === "") return `"${text}"`;
   const escaped = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };

@@ -1,7 +1,7 @@
 """The table of docs/sdks.md that lists the general API of each language, compared with the code.
 
-It must list every public function, and no other: whoever adds one to a language sees here which
-languages lack it.
+It must list every public function, and no other: a function that is new in one language shows here
+which languages lack it.
 """
 
 from __future__ import annotations
