@@ -22,7 +22,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks packages release-check sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos differential faults soak attack fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-core tools-rust tools-python test test-rust test-portable test-python test-sdks packages release-check sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos differential faults soak attack fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,10 +42,12 @@ test: ## Run all tests, and print which took longest
 	@.ci/slowest.py $(MAKE) --no-print-directory test-rust test-python test-sdks
 
 # Programs that tests run.
-tools-rust:
+tools-core:
+	@.ci/debian.sh faketime || [ $$? = 77 ]
+
+tools-rust: tools-core
 	@.ci/prometheus.sh
 	@for tool in pkg-config cmake valgrind tmux; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
-	@.ci/debian.sh faketime || true
 
 tools-python:
 	@.ci/debian.sh openssl || [ $$? = 77 ]
@@ -59,7 +61,7 @@ test-rust: tools-rust ## Run the Rust tests
 	.ci/upgrade.sh
 
 # Uses a separate folder, because other flags rebuild everything.
-test-portable: ## Run the core's tests without the calls that only Linux has
+test-portable: tools-core ## Run the core's tests without the calls that only Linux has
 	RUSTFLAGS="--cfg ictus_portable" cargo test --package ictus --locked --target-dir $(or $(CARGO_TARGET_DIR),target)/portable
 
 test-python: tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) $(ENDS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK, and with oldest and newest dependencies
@@ -115,7 +117,7 @@ results: .venv/wheel .ci/debian.sh ## Measure everything again and write benches
 weaken: ## Weaken each memory ordering, one at a time, and run its test, which must fail (3 minutes)
 	core/models/weaken.py
 
-chaos: ## Kill, fork, delete files and fill disks for a minute, without losing an observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
+chaos: tools-core ## Kill, fork, delete files and fill disks for a minute, without losing an observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
 	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture acknowledged
 
 # The number of programs of `make differential`.
@@ -154,7 +156,7 @@ coverage: tools-rust tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Rep
 # Mutates the modules of core whose mistakes would be wrong numbers. Takes hours; SHARD=0/8 is every
 # eighth mutant.
 SHARD ?= 0/1
-mutants: ## Change the core in small ways and check that a test fails (SHARD=0/8: every eighth change)
+mutants: tools-core ## Change the core in small ways and check that a test fails (SHARD=0/8: every eighth change)
 	@cargo install --locked --root target/tools cargo-mutants
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" core/mutants.sh $(SHARD)
 

@@ -183,7 +183,10 @@ fn closed_descriptors_lose_nothing_on_an_overlay() {
     let (layers, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let _layers = Overlay(layers.path());
     if !Overlay::mount(layers.path(), directory.path()) {
-        assert!(std::env::var_os("CI").is_none(), "continuous integration must be able to mount an overlay");
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "continuous integration must be able to mount an overlay"
+        );
         println!("skipped: no overlay can be mounted");
         return;
     }
@@ -314,7 +317,10 @@ fn locked_memory_is_used_memory_only() {
     if let Some(directory) = role() {
         // SAFETY: no memory is involved.
         if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } != 0 {
-            assert!(std::env::var_os("CI").is_none(), "continuous integration must be able to lock memory");
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "continuous integration must be able to lock memory"
+            );
             println!("skipped: memory cannot be locked");
             return;
         }

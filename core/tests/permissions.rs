@@ -179,7 +179,7 @@ fn named_pipes_do_not_block() {
 fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        assert!(std::env::var_os("CI").is_none(), "continuous integration must run this as root");
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "continuous integration must run this as root");
         println!("skipped: acting as another user needs root");
     }
     root

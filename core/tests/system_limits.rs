@@ -76,7 +76,10 @@ fn file_system_without_fallocate_is_supported() {
     let parent = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount").args(["-t", "ramfs", "ramfs"]).arg(parent.path()).status();
     if !mounted.is_ok_and(|status| status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "continuous integration must be able to mount a ramfs");
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "continuous integration must be able to mount a ramfs"
+        );
         println!("skipped: mounting a ramfs needs root");
         return;
     }

@@ -29,7 +29,7 @@ impl WallClock {
         // The path in Debian.
         let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", env::consts::ARCH);
         if !Path::new(&library).exists() {
-            assert!(env::var_os("CI").is_none(), "continuous integration must have faketime");
+            assert!(env::var("CI").as_deref() != Ok("true"), "continuous integration must have faketime");
             println!("the wall's clock stays as it is: faketime is not installed");
             return None;
         }

@@ -19,7 +19,10 @@ impl Tmpfs {
             .status()
             .is_ok_and(|status| status.success());
         if !mounted {
-            assert!(std::env::var_os("CI").is_none(), "continuous integration must be able to mount a tmpfs");
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "continuous integration must be able to mount a tmpfs"
+            );
             println!("skipped: mounting a tmpfs needs root");
         }
         mounted.then(|| Tmpfs(path.to_owned()))

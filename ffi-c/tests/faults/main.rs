@@ -27,7 +27,7 @@ const ARGUMENTS: &str = "ICTUS_FAULTS";
 #[test]
 fn faults_of_the_host_lose_nothing() {
     if Command::new("python3").arg("--version").output().is_err() {
-        assert!(env::var_os("CI").is_none(), "continuous integration must have python3");
+        assert!(env::var("CI").as_deref() != Ok("true"), "continuous integration must have python3");
         println!("skipped: faults/matrix.py needs python3");
         return;
     }
