@@ -37,7 +37,7 @@ func TestEmptyTextsAreAccepted(t *testing.T) {
 }
 
 func TestSnapshotHasTheRecordedValues(t *testing.T) {
-	registry := must(Open(t.TempDir()))
+	registry := must(Open(folder(t)))
 	jobs := must(registry.Counter("jobs", "Jobs done.", Label{"queue", "mäil"}, Label{"zone", ""}))
 	active := must(registry.Gauge("active", ""))
 	work := must(registry.Timer("work_seconds", ""))
@@ -85,7 +85,7 @@ func TestSnapshotHasTheRecordedValues(t *testing.T) {
 }
 
 func TestGoroutinesRecordAndAnEndpointShowsIt(t *testing.T) {
-	registry := must(Open(t.TempDir()))
+	registry := must(Open(folder(t)))
 	var group sync.WaitGroup
 	for goroutine := 0; goroutine < 16; goroutine++ {
 		group.Add(1)
@@ -135,7 +135,7 @@ func Example() {
 }
 
 func BenchmarkIctus(b *testing.B) {
-	work := must(must(Open(b.TempDir())).Timer("work_seconds", "", Label{"kind", "a"}))
+	work := must(must(Open(folder(b))).Timer("work_seconds", "", Label{"kind", "a"}))
 	for i := 0; i < b.N; i++ {
 		_ = work.Observe(0.01)
 	}

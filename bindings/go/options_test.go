@@ -15,7 +15,7 @@ import (
 func TestOptionsChangeFamilies(t *testing.T) {
 	group := uint32(0)
 	options := Options{Families: FamilyOptions{Window: 1, MaxSeries: 2, MaxAge: time.Hour}, UTF8Names: true}
-	for _, registry := range []*Registry{must(NewWith(options)), must(OpenWith(t.TempDir(), options))} {
+	for _, registry := range []*Registry{must(NewWith(options)), must(OpenWith(folder(t), options))} {
 		shared := must(registry.Timer("shared.seconds", ""))
 		own := must(registry.TimerWith(FamilyOptions{Window: 2}, "own_seconds", ""))
 		for _, timer := range []*Timer{shared, own} {
@@ -56,7 +56,7 @@ func TestInvalidOptionsAreErrorsThatNameThem(t *testing.T) {
 		"group":        {Group: &noGroup},
 	} {
 		for _, err := range []error{
-			second(NewWith(options)), second(OpenWith(t.TempDir(), options)),
+			second(NewWith(options)), second(OpenWith(folder(t), options)),
 		} {
 			if !errors.Is(err, ErrOption) || !strings.Contains(err.Error(), option) {
 				t.Fatal(option, err)
@@ -93,7 +93,7 @@ func TestExemplarsAreShownAndInvalidOnesRefused(t *testing.T) {
 }
 
 func TestSeriesAreRemoved(t *testing.T) {
-	for _, registry := range []*Registry{must(New()), must(Open(t.TempDir()))} {
+	for _, registry := range []*Registry{must(New()), must(Open(folder(t)))} {
 		labels := []Label{{"zone", "a"}, {"queue", "mail"}}
 		jobs := must(registry.Counter("jobs", "", labels...))
 		if err := jobs.Inc(); err != nil {
@@ -173,7 +173,7 @@ func TestHandlerServesTheFormatThatTheClientAccepts(t *testing.T) {
 }
 
 func TestExporterEndsWithItsContext(t *testing.T) {
-	registry := must(Open(t.TempDir()))
+	registry := must(Open(folder(t)))
 	ctx, cancel := context.WithCancel(context.Background())
 	exporter := must(registry.ServeContext(ctx, "127.0.0.1:0", Default))
 	must(http.Get("http://" + exporter.Address() + "/metrics")).Body.Close()

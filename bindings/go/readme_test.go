@@ -16,7 +16,7 @@ func TestTheReadmeWorksAsWritten(t *testing.T) {
 	if match == nil {
 		t.Fatal("README.md has no block")
 	}
-	directory := filepath.Join(t.TempDir(), "metrics")
+	directory := filepath.Join(folder(t), "metrics")
 	program := strings.ReplaceAll(match[1], "/var/lib/app/metrics", directory)
 	// Inside of the module, which the import is of.
 	folder := must(os.MkdirTemp(".", "readme-"))

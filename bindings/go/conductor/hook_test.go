@@ -9,7 +9,7 @@ import (
 )
 
 func TestPollsAndUpdatesEqualTheCountsOfTheServer(t *testing.T) {
-	registry, err := ictus.Open(t.TempDir())
+	registry, err := ictus.Open(folder(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,7 @@ func same(t *testing.T, what string, got, want float64) {
 }
 
 func TestExecutionsEqualTheCountsOfTheServer(t *testing.T) {
-	registry, err := ictus.Open(t.TempDir())
+	registry, err := ictus.Open(folder(t))
 	if err != nil {
 		t.Fatal(err)
 	}

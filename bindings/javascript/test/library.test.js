@@ -18,7 +18,7 @@ function loadWith(library) {
 
 function compile(context, source) {
   const folder = mkdtempSync(join(tmpdir(), 'ictus-'));
-  context.after(() => rmSync(folder, { recursive: true }));
+  context.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 9 }));
   const library = join(folder, 'other.so');
   writeFileSync(join(folder, 'other.c'), source);
   execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(folder, 'other.c')]);

@@ -21,7 +21,7 @@ class TaskHandler {
 
 test('the README works as written', (context) => {
   const metrics = mkdtempSync(join(tmpdir(), 'ictus-'));
-  context.after(() => rmSync(metrics, { recursive: true }));
+  context.after(() => rmSync(metrics, { recursive: true, force: true, maxRetries: 9 }));
   const page = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const blocks = [...page.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
   assert.equal(blocks.length, 3);

@@ -12,7 +12,7 @@ import { IctusError, Registry } from '../src/index.js';
 /** A directory that goes with the test. */
 export function directory(context) {
   const folder = mkdtempSync(join(tmpdir(), 'ictus-'));
-  context.after(() => rmSync(folder, { recursive: true }));
+  context.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 9 }));
   return folder;
 }
 

@@ -39,7 +39,7 @@ async function conductor(context) {
 
 test("a worker's metrics are what its server counted", { timeout: 120_000 }, async (context) => {
   const metrics = mkdtempSync(join(tmpdir(), 'ictus-'));
-  context.after(() => rmSync(metrics, { recursive: true }));
+  context.after(() => rmSync(metrics, { recursive: true, force: true, maxRetries: 9 }));
   const url = await conductor(context);
   const registry = new Registry(metrics);
   const collector = new IctusMetricsCollector(registry);

@@ -1,13 +1,13 @@
 # frozen_string_literal: true
 
 require 'minitest/autorun'
-require 'tmpdir'
+require_relative 'folder'
 require_relative '../lib/ictus'
 
 # The backend's three methods, as the SDK calls them.
 class TestConductor < Minitest::Test
   def test_events_of_the_sdk_are_shown
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       backend = Ictus::Backend.new(directory)
       threads = Array.new(4) do
         Thread.new do
@@ -45,12 +45,12 @@ class TestConductor < Minitest::Test
   def test_readme_works_as_written
     first, second = File.read(File.join(__dir__, '../README.md')).scan(/^```ruby\n(.*?)^```/m).flatten
     $LOAD_PATH.unshift(File.join(__dir__, '../lib'))
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       assert_output("p99: 0.099\n") do
         TOPLEVEL_BINDING.eval(first.gsub('/var/lib/app/metrics', directory), __FILE__)
       end
     end
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       Object.class_eval(SDK)
       backend = TOPLEVEL_BINDING.eval(second.gsub('/var/lib/conductor/metrics', directory), __FILE__)
       backend.increment('task_poll_total', labels: { taskType: 'resize' })
@@ -61,7 +61,7 @@ class TestConductor < Minitest::Test
   # The names and labels that the SDK's CanonicalMetricsCollector passes.
   def test_each_metric_of_the_sdk_is_shown
     kinds = Ictus::Backend::METRICS.transform_values(&:first)
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       backend = Ictus::Backend.new(directory)
       kinds.each do |name, kind|
         labels = Ictus::Backend::METRICS[name].last.to_h { |label| [label, "of #{label}"] }
@@ -77,7 +77,7 @@ class TestConductor < Minitest::Test
   end
 
   def test_cached_handles_are_bounded_per_metric
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       backend = Ictus::Backend.new(directory)
       total = Ictus::Backend::MAX_HANDLES + 300
       total.times do |number|

@@ -2,7 +2,7 @@
 
 require 'minitest/autorun'
 require 'open3'
-require 'tmpdir'
+require_relative 'folder'
 
 # Missing and unsuitable native libraries.
 class TestLibrary < Minitest::Test
@@ -32,7 +32,7 @@ class TestLibrary < Minitest::Test
   end
 
   def test_library_with_another_abi_version_is_refused_with_both_numbers
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       library = compile(directory, 'unsigned ictus_abi_version(void) { return 99; }')
       message = load_with(library)
       assert_includes message, library
@@ -41,7 +41,7 @@ class TestLibrary < Minitest::Test
   end
 
   def test_another_library_is_refused
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       assert_match(/is not libictus/, load_with(compile(directory, 'int other;')))
     end
   end

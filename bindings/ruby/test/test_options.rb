@@ -2,7 +2,7 @@
 
 require 'minitest/autorun'
 require 'net/http'
-require 'tmpdir'
+require_relative 'folder'
 require_relative '../lib/ictus'
 
 # Options, exemplars, removal, and the forms with blocks.
@@ -11,7 +11,7 @@ class TestOptions < Minitest::Test
 
   def each_registry(**options)
     yield Ictus::Registry.new(**options)
-    Dir.mktmpdir { |directory| yield Ictus::Registry.new(directory, **options) }
+    with_folder { |directory| yield Ictus::Registry.new(directory, **options) }
   end
 
   def test_options_change_families
@@ -63,7 +63,7 @@ class TestOptions < Minitest::Test
   end
 
   def test_endpoint_runs_until_it_is_closed
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       address = Ictus::Registry.new(directory).serve('127.0.0.1:0').address
       5.times { GC.start }
       assert_equal '200', Net::HTTP.get_response(URI("http://#{address}/metrics")).code
@@ -71,7 +71,7 @@ class TestOptions < Minitest::Test
   end
 
   def test_other_threads_run_while_a_removal_waits
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       registry = Ictus::Registry.new(directory)
       registry.counter('jobs').increment
       lock = File.join(directory, 'ictus', 'lock')
@@ -129,7 +129,7 @@ class TestOptions < Minitest::Test
   end
 
   def test_blocks_close_their_argument
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       address = Ictus::Registry.open(directory) do |registry|
         registry.counter('jobs').increment
         registry.serve('127.0.0.1:0') do |exporter|

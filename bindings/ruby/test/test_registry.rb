@@ -2,13 +2,13 @@
 
 require 'minitest/autorun'
 require 'net/http'
-require 'tmpdir'
+require_relative 'folder'
 require_relative '../lib/ictus'
 
 # Recording, reading, serving, and mistakes.
 class TestRegistry < Minitest::Test
   def test_recorded_values_are_read
-    Dir.mktmpdir do |directory|
+    with_folder do |directory|
       registry = Ictus::Registry.new(directory)
       jobs = registry.counter('jobs', 'Jobs done.', { queue: "m\u00e4il", zone: 1 })
       assert jobs.increment && jobs.increment(1.5)
