@@ -1,6 +1,6 @@
 //! Distributions as plain data, and how distributions of several lanes are merged.
 
-use super::{SparseCounts, exponential};
+use super::{SparseCounts, dense_counts::DenseCounts, exponential};
 
 /// A lifetime distribution of a timer's observations.
 ///
@@ -81,7 +81,7 @@ impl Distribution {
         if self.exponential.is_empty() {
             self.exponential.clone_from(&other.exponential);
         } else {
-            other.exponential.iter().for_each(|(bucket, count)| self.exponential.add(bucket, count));
+            self.exponential.merge(other.exponential.iter());
         }
     }
 
@@ -92,12 +92,14 @@ impl Distribution {
 
     /// Counts values in the exponential buckets.
     pub(crate) fn add_to_exponential(&mut self, values: impl Iterator<Item = f64>) {
+        let mut dense = DenseCounts::default();
         for value in values {
-            match exponential::bucket_index(value) {
-                Some(bucket) => self.exponential.add(bucket, 1),
+            match exponential::dense_index(value) {
+                Some(index) => dense.count(index),
                 None => self.zero += 1,
             }
         }
+        self.exponential.merge(dense.iter());
     }
 
     /// Returns the classic buckets for a subset of the bounds.

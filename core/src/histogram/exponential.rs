@@ -130,12 +130,17 @@ pub(crate) fn has_bucket(bucket: i32) -> bool {
 
 /// Returns the bucket at an index of a page.
 pub(crate) fn bucket_at(page: usize, index: usize) -> i32 {
-    (page * PAGE_BUCKETS + index) as i32 + FIRST
+    bucket_of(page * PAGE_BUCKETS + index)
+}
+
+/// Returns the bucket of a dense index.
+pub(crate) fn bucket_of(index: usize) -> i32 {
+    index as i32 + FIRST
 }
 
 /// Returns the bucket of a value, or `None` for the zero bucket.
 pub(crate) fn bucket_index(value: f64) -> Option<i32> {
-    dense_index(value).map(|cell| cell as i32 + FIRST)
+    dense_index(value).map(bucket_of)
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@
 #[cfg(feature = "record")]
 mod bounds;
 #[cfg(feature = "read")]
+mod dense_counts;
+#[cfg(feature = "read")]
 mod distribution;
 pub(crate) mod exponential;
 #[cfg(feature = "read")]

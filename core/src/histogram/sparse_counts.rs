@@ -44,16 +44,34 @@ impl SparseCounts {
     }
 
     fn find(&self, bucket: i32) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&bucket, |&(bucket, _)| bucket)
+        let (Some(&(first, _)), Some(&(last, _))) = (self.0.first(), self.0.last()) else { return Err(0) };
+        if bucket < first {
+            return Err(0);
+        }
+        // Most buckets between the first and the last have a count, so few indexes are possible.
+        let length = self.0.len();
+        let missing = last.abs_diff(first) as usize + 1 - length;
+        let at = bucket.abs_diff(first) as usize;
+        let (low, high) = (at.saturating_sub(missing).min(length), (at + 1).min(length));
+        let within = self.0[low..high].binary_search_by_key(&bucket, |&(bucket, _)| bucket);
+        within.map(|at| low + at).map_err(|at| low + at)
     }
 
     /// Replaces the count of a bucket.
     pub(crate) fn set(&mut self, bucket: i32, count: u64) {
-        match (self.find(bucket), count) {
-            (Ok(at), 0) => _ = self.0.remove(at),
-            (Ok(at), count) => self.0[at].1 = count,
-            (Err(_), 0) => {}
-            (Err(at), count) => {
+        _ = self.change(bucket, |_| Some(count));
+    }
+
+    /// Replaces the count of a bucket by the one that `change` returns for it. Returns none, and
+    /// changes nothing, if `change` returns none.
+    pub(crate) fn change(&mut self, bucket: i32, change: impl FnOnce(u64) -> Option<u64>) -> Option<()> {
+        let position = self.find(bucket);
+        let count = change(position.map_or(0, |at| self.0[at].1))?;
+        match position {
+            Ok(at) if count == 0 => _ = self.0.remove(at),
+            Ok(at) => self.0[at].1 = count,
+            Err(_) if count == 0 => {}
+            Err(at) => {
                 // A reader holds the counts of every lane, so spare capacity adds up.
                 if self.0.len() == self.0.capacity() {
                     self.0.reserve_exact(self.0.len() / 8 + 1);
@@ -61,11 +79,21 @@ impl SparseCounts {
                 self.0.insert(at, (bucket, count));
             }
         }
+        Some(())
     }
 
-    /// Adds to the count of a bucket. The count saturates instead of wrapping.
-    pub(crate) fn add(&mut self, bucket: i32, count: u64) {
-        self.set(bucket, self.get(bucket).saturating_add(count));
+    /// Adds counts above 0 of ascending buckets. Counts saturate instead of wrapping.
+    pub(crate) fn merge(&mut self, others: impl Iterator<Item = (i32, u64)> + Clone) {
+        let shared = others.clone().filter(|&(bucket, _)| self.find(bucket).is_ok()).count();
+        let mut merged = Vec::with_capacity(self.0.len() + others.clone().count() - shared);
+        let mut own = self.0.iter().copied().peekable();
+        for (bucket, count) in others {
+            merged.extend(std::iter::from_fn(|| own.next_if(|&(other, _)| other < bucket)));
+            let own = own.next_if(|&(other, _)| other == bucket).map_or(0, |(_, count)| count);
+            merged.push((bucket, count.saturating_add(own)));
+        }
+        merged.extend(own);
+        self.0 = merged;
     }
 }
 
@@ -99,9 +127,13 @@ mod tests {
         let mut counts: SparseCounts = (0..70).map(|bucket| (bucket, 1)).collect();
         assert_eq!(counts.0.capacity(), 70);
         for bucket in 70..500 {
-            counts.add(bucket, 1);
+            counts.set(bucket, 1);
             assert!(counts.0.capacity() <= counts.len() + counts.len() / 8 + 1, "{}", counts.len());
         }
+    }
+
+    fn add(sums: &mut SparseCounts, bucket: i32, count: u64) {
+        sums.change(bucket, |sum| sum.checked_add(count)).unwrap();
     }
 
     proptest! {
@@ -112,11 +144,20 @@ mod tests {
             let collected: SparseCounts = counts.iter().copied().collect();
             prop_assert!(collected.iter().eq(expected.iter().map(|(&bucket, &count)| (bucket, count))));
             let (mut sums, mut expected) = (SparseCounts::default(), BTreeMap::new());
-            for (bucket, count) in counts {
-                sums.add(bucket, count);
+            for &(bucket, count) in &counts {
+                add(&mut sums, bucket, count);
                 *expected.entry(bucket).or_insert(0) += count;
                 prop_assert_eq!(sums.get(bucket), expected[&bucket]);
             }
+            let (one, other) = counts.split_at(counts.len() / 2);
+            let [mut merged, other] = [one, other].map(|part| {
+                let mut sums = SparseCounts::default();
+                part.iter().for_each(|&(bucket, count)| add(&mut sums, bucket, count));
+                sums
+            });
+            merged.merge(other.iter());
+            prop_assert_eq!(merged.0.capacity(), merged.len());
+            prop_assert_eq!(&merged, &sums);
             expected.retain(|_, count| *count > 0);
             prop_assert!(sums.iter().eq(expected.iter().map(|(&bucket, &count)| (bucket, count))));
             prop_assert!(sums.values().eq(expected.values().copied()) && sums.len() == expected.len());

@@ -159,8 +159,7 @@ impl PackedBuckets {
             let (had, has) = (of(old), of(new));
             // Few of them differ.
             if had != has {
-                let count = checked_replace(sum.exponential.get(bucket), had, has)?;
-                sum.exponential.set(bucket, count);
+                sum.exponential.change(bucket, |count| checked_replace(count, had, has))?;
             }
         }
         Some(())

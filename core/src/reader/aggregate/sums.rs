@@ -93,10 +93,7 @@ pub(crate) fn count_values(distribution: &mut Distribution, values: impl Iterato
         let count = distribution.classic.get_mut(index)?;
         *count = checked_replace(*count, 0, 1)?;
         match exponential::bucket_index(value) {
-            Some(bucket) => {
-                let count = checked_replace(distribution.exponential.get(bucket), 0, 1)?;
-                distribution.exponential.set(bucket, count);
-            }
+            Some(bucket) => distribution.exponential.change(bucket, |count| checked_replace(count, 0, 1))?,
             None => distribution.zero = checked_replace(distribution.zero, 0, 1)?,
         }
     }
