@@ -82,6 +82,42 @@ impl StoredObservations {
         other.runs.into_iter().for_each(|run| self.push_run(run));
     }
 
+    /// Returns the epoch of all observations, if they have the same.
+    pub(crate) fn epoch(&self) -> Option<u32> {
+        let epoch = self.runs.first()?.epoch;
+        self.runs.iter().all(|run| run.epoch == epoch).then_some(epoch)
+    }
+
+    /// Returns the timestamp of the oldest observation of the newest `keep`, if all are of one
+    /// epoch, and if there are more.
+    pub(crate) fn oldest_of_newest(&self, keep: usize) -> Option<u64> {
+        let surplus = self.len().checked_sub(keep).filter(|_| keep > 0 && self.epoch().is_some())?;
+        let mut stamps = self.stamps.clone();
+        Some(*stamps.select_nth_unstable(surplus).1)
+    }
+
+    /// Drops the observations with timestamps before `oldest`. Returns the newest of these.
+    pub(crate) fn drop_before(&mut self, oldest: u64) -> Option<u64> {
+        let newest = self.stamps.iter().copied().filter(|&stamp| stamp < oldest).max()?;
+        let (mut from, mut to) = (0, 0);
+        for run in std::mem::take(&mut self.runs) {
+            let (start, end) = (to, from + run.length as usize);
+            for at in from..end {
+                if self.stamps[at] >= oldest {
+                    (self.stamps[to], self.values[to]) = (self.stamps[at], self.values[at]);
+                    to += 1;
+                }
+            }
+            if to > start {
+                self.push_run(Run { length: (to - start) as u32, ..run });
+            }
+            from = end;
+        }
+        self.stamps.truncate(to);
+        self.values.truncate(to);
+        Some(newest)
+    }
+
     fn push_run(&mut self, run: Run) {
         match self.runs.last_mut() {
             Some(last) if (last.epoch, last.origin) == (run.epoch, run.origin) => last.length += run.length,
@@ -141,6 +177,25 @@ mod tests {
                 prop_assert!(stored.iter().eq(expected.iter().copied()));
                 prop_assert_eq!(stored.len(), expected.len());
                 prop_assert_eq!(&stored, &expected.iter().copied().collect::<StoredObservations>());
+            }
+        }
+
+        /// Of one epoch only: stamps of several cannot be compared.
+        #[test]
+        fn dropping_the_surplus_keeps_the_newest_in_their_order(
+            all in observations(),
+            keep in 0_usize..40,
+        ) {
+            let one_epoch = all.iter().map(|one| Observation { epoch: 3, ..*one });
+            let mut stored: StoredObservations = one_epoch.clone().collect();
+            prop_assert_eq!(stored.oldest_of_newest(keep).is_some(), keep > 0 && all.len() >= keep && !all.is_empty());
+            if let Some(oldest) = stored.oldest_of_newest(keep) {
+                let expected: Vec<Observation> = one_epoch.clone().filter(|one| one.stamp >= oldest).collect();
+                let dropped = one_epoch.map(|one| one.stamp).filter(|&stamp| stamp < oldest).max();
+                prop_assert!(expected.len() >= keep);
+                prop_assert!(expected.iter().filter(|one| one.stamp > oldest).count() < keep.max(1));
+                prop_assert_eq!(stored.drop_before(oldest), dropped);
+                prop_assert_eq!(&stored, &expected.into_iter().collect::<StoredObservations>());
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Words of a chunk before its slots.
-const RECORD_WORDS: usize = LINE_WORDS;
+pub(super) const RECORD_WORDS: usize = LINE_WORDS;
 const CHUNK_WORDS: usize = RECORD_WORDS + 2 * CHUNK_SLOTS as usize;
 const _: () = assert!(cfg!(ictus_loom) || CHUNK_WORDS * 8 == size_of::<Chunk>());
 
@@ -89,7 +89,7 @@ impl ChunkCopies {
     }
 
     /// Copies the chunk at a line. Returns whether it seems to hold the newest observation.
-    pub(crate) fn take_chunk(
+    fn take_chunk(
         &mut self,
         source: &impl SegmentSource,
         lane: LaneHeader,
@@ -248,12 +248,17 @@ impl ChunkCopy {
     fn copy(&self, valid: &Range<u64>, into: &mut [(u64, f64)]) -> Result<(), RingReadError> {
         let first = RECORD_WORDS + 2 * (valid.start % CHUNK_SLOTS) as usize;
         let last = first + 2 * (valid.end - valid.start) as usize;
-        let mut sound = true;
-        for (to, slot) in into.iter_mut().zip(self.words[first..last].chunks_exact(2)) {
-            // Bits of numbers that are not negative order as the numbers do.
-            sound &= slot[0] < LIMIT.to_bits();
-            *to = (slot[1], f64::from_bits(slot[0]));
-        }
-        if sound { Ok(()) } else { Err(RingReadError::Corrupt("an observation's value")) }
+        observations(&self.words[first..last], into)
     }
+}
+
+/// Decodes the words of slots as timestamps and values.
+pub(super) fn observations(slots: &[u64], into: &mut [(u64, f64)]) -> Result<(), RingReadError> {
+    let mut sound = true;
+    for (to, slot) in into.iter_mut().zip(slots.chunks_exact(2)) {
+        // Bits of numbers that are not negative order as the numbers do.
+        sound &= slot[0] < LIMIT.to_bits();
+        *to = (slot[1], f64::from_bits(slot[0]));
+    }
+    if sound { Ok(()) } else { Err(RingReadError::Corrupt("an observation's value")) }
 }

@@ -34,6 +34,8 @@ mod lane_header;
 mod reader;
 #[cfg(feature = "read")]
 mod ring_snapshot;
+#[cfg(feature = "read")]
+mod tail;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "record")]
@@ -45,6 +47,8 @@ pub(crate) use lane_header::LaneHeader;
 pub(crate) use reader::{NewObservations, copy_since, read};
 #[cfg(feature = "read")]
 pub(crate) use ring_snapshot::{RingReadError, RingSnapshot};
+#[cfg(feature = "read")]
+pub(crate) use tail::{TailCopy, copy_tail};
 #[cfg(feature = "record")]
 pub(crate) use writer::Ring;
 

@@ -27,7 +27,7 @@ pub(crate) fn read(
 ) -> Result<RingSnapshot, RingReadError> {
     let ring = RingSource { source, line, full: ring_chunks(window), window };
     let mut lane = ring.read_lane_header(since)?;
-    if let Some(copied) = copy_since(source, lane, window, since, 0)?
+    if let Some(copied) = copy_since(source, lane, window, since)?
         && let Some((reading, _)) = copied.settle(ring.read_lane_header(lane.head)?)?
     {
         return Ok(reading);
@@ -59,16 +59,12 @@ pub(crate) struct NewObservations {
 /// Copies the observations of a lane since an earlier head. `lane` was read before, in the same life
 /// of the lane.
 ///
-/// `chunk` is the line of the chunk that held the newest observation then, if it is known, otherwise
-/// 0. With it, one read suffices as long as all new observations are in the same chunk.
-///
 /// Returns `None` if some of the observations are no longer there.
 pub(crate) fn copy_since(
     source: &impl SegmentSource,
     lane: LaneHeader,
     window: u32,
     since: u64,
-    chunk: u64,
 ) -> Result<Option<NewObservations>, RingReadError> {
     let full = ring_chunks(window);
     let lane = lane.checked(full, since)?;
@@ -78,11 +74,7 @@ pub(crate) fn copy_since(
     let mut copies = ChunkCopies::read_once(full);
     // The position in a ring that never lacked memory.
     let first = (since - 1) / CHUNK_SLOTS;
-    if chunk != 0 && (lane.head - 1) / CHUNK_SLOTS == first {
-        copies.take_chunk(source, lane, first % lane.chunks, chunk)?;
-    } else {
-        copies.take_copies(source, lane, Some(first))?;
-    }
+    copies.take_copies(source, lane, Some(first))?;
     Ok(Some(NewObservations { copies, lane, window, since }))
 }
 

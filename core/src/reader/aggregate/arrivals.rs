@@ -17,6 +17,27 @@ impl Arrivals<'_> {
         }
     }
 
+    /// Returns the index of the first observation of a lane that is not older than a timestamp of an
+    /// epoch. Observations of other clocks are compared only with all others.
+    pub(crate) fn first_not_before(&self, (oldest, stamp): (u32, u64)) -> usize {
+        match *self {
+            Arrivals::Recorded { epoch, observations } if epoch == oldest => {
+                observations.partition_point(|one| one.0 < stamp)
+            }
+            Arrivals::Recorded { .. } | Arrivals::Stored(_) => 0,
+        }
+    }
+
+    /// Returns epoch and timestamp of the observation at an index.
+    pub(crate) fn age(&self, at: usize) -> Option<(u32, u64)> {
+        match *self {
+            Arrivals::Recorded { epoch, observations } => {
+                observations.get(at).map(|&(stamp, _)| (epoch, stamp))
+            }
+            Arrivals::Stored(observations) => observations.get(at).map(|one| (one.epoch, one.stamp)),
+        }
+    }
+
     /// Returns epoch and timestamp of the newest observation from index `first` on.
     pub(crate) fn newest(&self, first: usize, timeline: &Timeline) -> Option<(u32, u64)> {
         match *self {

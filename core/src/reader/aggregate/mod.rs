@@ -13,6 +13,7 @@ mod arrivals;
 mod family;
 mod lane_origin;
 mod lane_share;
+mod number_map;
 mod packed_buckets;
 mod packed_counts;
 mod placing;
@@ -30,7 +31,7 @@ use std::{
 };
 
 use super::{
-    cursor::SegmentDelta,
+    cursor::{LaneDelta, SegmentDelta},
     overflowed::Overflowed,
     totals::{FamilyTotal, SeriesTotal, Totals},
 };
@@ -45,6 +46,7 @@ use crate::{
 use arrivals::Arrivals;
 use family::FamilyAggregate;
 use lane_origin::LaneOrigin;
+use number_map::NumberMap;
 pub(crate) use segment_order::SegmentKey;
 pub(crate) use series::Activity;
 use series::SeriesAggregate;
@@ -55,8 +57,8 @@ pub(crate) use series_limit::{FamilyView, SeriesView};
 pub(crate) struct Aggregator {
     /// The families of each name, one for each shape in which the name is recorded.
     names: BTreeMap<String, Vec<u64>>,
-    shapes: HashMap<u64, FamilyAggregate>,
-    series: HashMap<u64, SeriesAggregate>,
+    shapes: NumberMap<FamilyAggregate>,
+    series: NumberMap<SeriesAggregate>,
     /// The last number of a family or series. Numbers are never reused.
     next: u64,
     segments: BTreeMap<SegmentKey, SegmentEntry>,
@@ -181,9 +183,14 @@ impl Aggregator {
         let Some(mut segment) = self.segments.remove(&key) else { return };
         (segment.losses, segment.unread) = (delta.losses, delta.unread);
         let now = clock::monotonic();
-        for (line, lane) in delta.lanes {
+        for (line, mut lane) in delta.lanes {
             let origin = LaneOrigin::new(segment.rank, line);
             let previous = segment.lanes.get(&line).copied();
+            if let (Some(id), Some(lane)) = (previous, &mut lane)
+                && self.advance(id, origin, epoch, lane)
+            {
+                continue;
+            }
             let word = lane.as_ref().map(|lane| lane.word);
             // None if `before` belongs to another incarnation of the lane.
             let current = previous.filter(|id| word.is_some_and(|word| self.has(*id, origin, word)));
@@ -192,23 +199,19 @@ impl Aggregator {
                 self.remove(id, origin);
             }
             let Some(mut lane) = lane else { continue };
+            let (total, exemplars) = (lane.take_total(), lane.take_exemplars());
+            let Some(total) = total else { continue };
             let series = Arc::clone(&lane.series);
             let id = current.unwrap_or_else(|| {
                 let id = self.series_of(&series.family, &series.values);
                 segment.lanes.insert(line, id);
                 id
             });
-            let (is_incremental, exemplars) = (lane.is_incremental(), lane.take_exemplars());
-            let begun = series.begun;
-            let total = SeriesTotal { since: now, begun, ..lane.take_total() };
             let newest = Arrivals::Recorded { epoch, observations: lane.newest() };
-            if is_incremental {
-                self.advance(id, origin, &total, newest);
-            } else {
-                let precedence = Precedence { lives, created: key.created, segment: key.id };
-                let source = Source { origin, word: lane.word, record: &series.family, precedence };
-                self.apply(id, &source, (total, newest));
-            }
+            let total = SeriesTotal { since: now, begun: series.begun, ..total };
+            let precedence = Precedence { lives, created: key.created, segment: key.id };
+            let source = Source { origin, word: lane.word, record: &series.family, precedence };
+            self.apply(id, &source, (total, newest));
             if let (Some(exemplars), Some(series)) = (exemplars, self.series.get_mut(&id)) {
                 series.add_exemplars(origin, exemplars);
             }
@@ -287,11 +290,22 @@ impl Aggregator {
         }
     }
 
-    fn advance(&mut self, id: u64, origin: LaneOrigin, total: &SeriesTotal, newest: Arrivals<'_>) {
-        let Some(series) = self.series.get_mut(&id) else { return };
-        let Some(shape) = self.shapes.get(&series.shape) else { return };
-        series.advance(origin, total.count, total.sum, newest, shape.record.window);
+    /// Adds the new observations of a lane, if only they were read. Returns false if all of the lane
+    /// was read, or if the series has no share of this incarnation of the lane.
+    fn advance(&mut self, id: u64, origin: LaneOrigin, epoch: u32, lane: &mut LaneDelta) -> bool {
+        let Some(count) = lane.advanced_to() else { return false };
+        let Some(series) = self.series.get_mut(&id) else { return false };
+        let Some(shape) = self.shapes.get(&series.shape) else { return false };
+        let exemplars = lane.take_exemplars();
+        let newest = Arrivals::Recorded { epoch, observations: lane.newest() };
+        if !series.advance(origin, lane.word, count, newest, shape.record.window) {
+            return false;
+        }
+        if let Some(exemplars) = exemplars {
+            series.add_exemplars(origin, exemplars);
+        }
         self.changed.insert(id);
+        true
     }
 
     fn remove(&mut self, id: u64, origin: LaneOrigin) {

@@ -32,9 +32,22 @@ impl WindowChanges {
         }
     }
 
+    /// Returns whether no origin left since the window was changed.
+    pub(crate) fn only_add(&self) -> bool {
+        self.pending_removals.is_empty()
+    }
+
     /// Removes the observations that an origin has until now, in the window and here.
     pub(crate) fn remove(&mut self, origin: LaneOrigin) {
         self.pending_removals.push((origin, self.arrivals.len()));
+    }
+
+    /// Drops arrivals that are older than the newest `length` of them. Returns epoch and timestamp of
+    /// the newest that it dropped, and of the oldest that it kept.
+    pub(crate) fn drop_surplus(&mut self, length: usize) -> Option<[(u32, u64); 2]> {
+        let (epoch, oldest) = (self.arrivals.epoch()?, self.arrivals.oldest_of_newest(length)?);
+        let dropped = self.arrivals.drop_before(oldest)?;
+        Some([dropped, oldest].map(|stamp| (epoch, stamp)))
     }
 
     /// Returns the observations that are not in the window yet.
@@ -119,6 +132,16 @@ pub(crate) fn limit(
     arrivals.retain(|one| !leaves(one));
 }
 
+/// Returns epoch and timestamp of the oldest observation of a full window, or none if the window is
+/// not full.
+pub(crate) fn oldest_kept(window: &Window, length: usize) -> Option<(u32, u64)> {
+    oldest_of(window, length).map(|one| (one.epoch, one.stamp))
+}
+
+fn oldest_of(window: &Window, length: usize) -> Option<Observation> {
+    window.iter().nth(window.len().checked_sub(length)?)
+}
+
 /// Drops the observations that are older than all of a full window. Returns the newest of them.
 pub(crate) fn drop_older(
     arrivals: &mut Vec<Observation>,
@@ -126,7 +149,7 @@ pub(crate) fn drop_older(
     length: usize,
     timeline: &Timeline,
 ) -> Option<Observation> {
-    let oldest = window.iter().nth(window.len().checked_sub(length)?)?;
+    let oldest = oldest_of(window, length)?;
     let mut newest: Option<Observation> = None;
     arrivals.retain(|one| {
         let stays = timeline.order(one, &oldest).is_ge();
@@ -157,6 +180,7 @@ mod tests {
     /// The observations of a lane: timestamp and value.
     type Lane = Vec<(u64, f64)>;
 
+    const WORD: SeriesWord = SeriesWord::new(1, LineIndex::new(1));
     const WINDOW: u32 = 6;
     fn origin(lane: usize) -> LaneOrigin {
         LaneOrigin::new(1, LineIndex::new(lane as u32))
@@ -190,8 +214,7 @@ mod tests {
             ..FamilyDescriptor::test_fixture("a", Kind::Timer, &[])
         });
         let precedence = Precedence { lives: true, created: 1, segment: 1 };
-        let word = SeriesWord::new(1, LineIndex::new(1));
-        let source = Source { origin: origin(at), word, record: &record, precedence };
+        let source = Source { origin: origin(at), word: WORD, record: &record, precedence };
         let sum = ExactSum::from_values(lane.iter().map(|&(_, value)| value));
         let total = SeriesTotal { count: lane.len() as u64, sum, ..SeriesTotal::default() };
         let observations = &lane[lane.len().saturating_sub(OWN[at] as usize)..];
@@ -240,9 +263,8 @@ mod tests {
                         }).collect();
                         if let Some(lane) = &mut lanes[at] {
                             lane.extend(&new);
-                            let sum = ExactSum::from_values(lane.iter().map(|&(_, value)| value));
                             let newest = Arrivals::Recorded { epoch: 1, observations: &new };
-                            series.advance(origin(at), lane.len() as u64, sum, newest, WINDOW);
+                            series.advance(origin(at), WORD, lane.len() as u64, newest, WINDOW);
                         } else {
                             apply(&mut series, at, &new);
                             lanes[at] = Some(new);

@@ -6,20 +6,25 @@ use crate::{
     catalog::Kind,
     exemplar::{self, Exemplar},
     format::{
-        descriptor::FamilyDescriptor, error::SegmentError, line_index::LineIndex, series_word::SeriesWord,
-        source::SegmentSource,
+        descriptor::FamilyDescriptor, error::SegmentError, layout::CHUNK_SLOTS, line_index::LineIndex,
+        series_word::SeriesWord, source::SegmentSource,
     },
     histogram::{self, Distribution},
     reader::{
         segment_reader::{SegmentReader, SeriesInfo},
         totals::SeriesTotal,
     },
-    ring::{self, LaneHeader, NewObservations, RingSnapshot},
+    ring::{self, LaneHeader, NewObservations, RingSnapshot, TailCopy},
     sum::{ExactSum, LIMIT},
 };
 
-/// Maximum number of new observations that are counted one by one.
-const MAX_RING_ONLY: u64 = 64;
+/// Returns the maximum number of new observations that are counted one by one: at most as many as a
+/// ring holds. This is faster than reading all buckets again.
+fn max_counted(window: u32) -> u64 {
+    (u64::from(window) + CHUNK_SLOTS).min(MAX_COUNTED)
+}
+
+const MAX_COUNTED: u64 = 1024;
 
 /// The value of a published lane, or the change of a timer since the last poll.
 #[derive(Debug)]
@@ -36,8 +41,12 @@ pub(crate) struct LaneDelta {
 enum LaneValue {
     Counter(f64),
     Gauge(f64),
-    /// Without a distribution if only the new observations are missing from the previous one.
-    Timer(RingSnapshot, Option<Distribution>),
+    Timer(RingSnapshot, Distribution),
+    /// The number of observations of a timer, and those that are missing from the previous value.
+    New {
+        head: u64,
+        newest: Vec<(u64, f64)>,
+    },
 }
 
 /// The cached state of a timer's lane.
@@ -93,7 +102,7 @@ pub(crate) fn read<W: SegmentSource>(
                 return Ok(LaneRead::Removed);
             }
             match read {
-                Ok((reading, distribution)) => LaneValue::Timer(reading, distribution),
+                Ok(value) => value,
                 Err(SegmentError::WriterTooFast) => return Ok(LaneRead::WriterTooFast),
                 Err(bad) => return Err(bad),
             }
@@ -119,21 +128,32 @@ pub(crate) fn copy_new<W: SegmentSource>(
     let is_followed = series.family.kind == Kind::Timer
         && previous.is_complete
         && previous.exemplified == lane.exemplified
-        && (1..=MAX_RING_ONLY).contains(&new);
+        && (1..=max_counted(series.family.window)).contains(&new);
     if !is_followed {
         return None;
     }
-    let window = series.family.window;
-    let copied = ring::copy_since(reader.words(), lane, window, previous.head, chunk).ok()??;
-    Some(CopiedLane { word: lane.series, series, copied, previous: previous.head })
+    let (window, since) = (series.family.window, previous.head);
+    let copied = match ring::copy_tail(reader.words(), lane, window, since, chunk).ok()? {
+        Some(tail) => NewCopy::Tail(tail, chunk),
+        None => NewCopy::Chunks(ring::copy_since(reader.words(), lane, window, since).ok()??),
+    };
+    Some(CopiedLane { series, copied, since, lane })
 }
 
 /// The new observations of a timer's lane, before the lane is read again.
 pub(crate) struct CopiedLane {
-    word: SeriesWord,
     series: Arc<SeriesInfo>,
-    copied: NewObservations,
-    previous: u64,
+    copied: NewCopy,
+    /// The head of the previous reading.
+    since: u64,
+    /// The lane before the copies.
+    lane: LaneHeader,
+}
+
+enum NewCopy {
+    /// Only from the chunk that held the newest observation, with the line of that chunk.
+    Tail(TailCopy, u64),
+    Chunks(NewObservations),
 }
 
 impl CopiedLane {
@@ -141,13 +161,18 @@ impl CopiedLane {
     /// `after` was read after the copies, and `last` after that. Returns none if the lane must be
     /// read by [`read`].
     pub(crate) fn validate(self, after: LaneHeader, last: LaneHeader) -> Option<(LaneDelta, u64)> {
-        let CopiedLane { word, series, copied, previous } = self;
+        let CopiedLane { series, copied, since, lane: LaneHeader { head, series: word, .. } } = self;
         if last.series != word {
             return None;
         }
-        let (reading, chunk) = copied.settle(after).ok()??;
-        let holds = LaneValue::Timer(trim_to_window(reading, previous, u64::MAX), None);
-        Some((LaneDelta { word, series, holds, exemplars: None }, chunk))
+        let (newest, chunk) = match copied {
+            NewCopy::Tail(tail, chunk) => (tail.settle(after).ok()??, chunk),
+            NewCopy::Chunks(chunks) => {
+                let (reading, chunk) = chunks.settle(after).ok()??;
+                (trim_to_window(reading, since, u64::MAX).newest, chunk)
+            }
+        };
+        Some((LaneDelta { word, series, holds: LaneValue::New { head, newest }, exemplars: None }, chunk))
     }
 }
 
@@ -158,15 +183,15 @@ fn timer(
     head: u64,
     family: &FamilyDescriptor,
     previous: Option<CachedTimer>,
-) -> Result<(RingSnapshot, Option<Distribution>), SegmentError> {
+) -> Result<LaneValue, SegmentError> {
     let read_head = previous.map_or(0, |previous| previous.head);
-    // Counting a few values is faster than reading all buckets.
     if previous.is_some_and(|previous| previous.is_complete)
-        && head.saturating_sub(read_head) <= MAX_RING_ONLY
+        && head.saturating_sub(read_head) <= max_counted(family.window)
     {
         let reading = ring::read(source, line.word(), family.window, read_head)?;
         if reading.since(read_head).is_some() {
-            return Ok((trim_to_window(reading, read_head, u64::MAX), None));
+            let RingSnapshot { head, newest, .. } = trim_to_window(reading, read_head, u64::MAX);
+            return Ok(LaneValue::New { head, newest });
         }
     }
     let folded = if family.distribution {
@@ -180,7 +205,7 @@ fn timer(
     // After the buckets, so that the ring has the observations that the buckets lack.
     let reading = ring::read(source, line.word(), family.window, read_head)?;
     let distribution = folded.map_or(Ok(Distribution::default()), |folded| folded.complete_with(&reading))?;
-    Ok((trim_to_window(reading, read_head, family.window.into()), Some(distribution)))
+    Ok(LaneValue::Timer(trim_to_window(reading, read_head, family.window.into()), distribution))
 }
 
 /// Drops the observations before the head `read_head`, and all but the newest `most` of the others.
@@ -196,7 +221,7 @@ impl LaneDelta {
     /// read.
     pub(crate) fn head(&self, seen: u64) -> u64 {
         match &self.holds {
-            LaneValue::Timer(reading, _) => reading.head,
+            LaneValue::Timer(RingSnapshot { head, .. }, _) | LaneValue::New { head, .. } => *head,
             LaneValue::Counter(_) | LaneValue::Gauge(_) => seen,
         }
     }
@@ -204,19 +229,24 @@ impl LaneDelta {
     /// Returns whether the buckets, if there are any, hold every observation.
     pub(crate) fn is_complete(&self) -> bool {
         match &self.holds {
-            LaneValue::Timer(reading, Some(distribution)) if self.series.family.distribution => {
+            LaneValue::Timer(reading, distribution) if self.series.family.distribution => {
                 let Distribution { zero, unallocated, exponential, .. } = distribution;
                 let all = exponential.values().chain([*zero, *unallocated]);
                 let exponential = all.fold(0_u64, u64::saturating_add);
                 distribution.count() == reading.head && exponential == reading.head
             }
-            LaneValue::Timer(..) | LaneValue::Counter(_) | LaneValue::Gauge(_) => true,
+            LaneValue::Timer(..) | LaneValue::New { .. } | LaneValue::Counter(_) | LaneValue::Gauge(_) => {
+                true
+            }
         }
     }
 
-    /// Returns whether this contains only the new observations. Otherwise all of the lane was read.
-    pub(crate) fn is_incremental(&self) -> bool {
-        matches!(self.holds, LaneValue::Timer(_, None))
+    /// Returns the number of observations of a timer of which only the new ones were read.
+    pub(crate) fn advanced_to(&self) -> Option<u64> {
+        match &self.holds {
+            LaneValue::New { head, .. } => Some(*head),
+            LaneValue::Timer(..) | LaneValue::Counter(_) | LaneValue::Gauge(_) => None,
+        }
     }
 
     /// Returns the exemplars, if they changed.
@@ -224,23 +254,24 @@ impl LaneDelta {
         self.exemplars.take()
     }
 
-    /// Returns the contribution of the lane to its series, without observations and exemplars.
-    pub(crate) fn take_total(&mut self) -> SeriesTotal {
+    /// Returns the contribution of the lane to its series, without observations and exemplars; none
+    /// if only the new observations were read.
+    pub(crate) fn take_total(&mut self) -> Option<SeriesTotal> {
         let total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
-        match &mut self.holds {
+        Some(match &mut self.holds {
             LaneValue::Counter(value) => SeriesTotal { sum: ExactSum::from_values([*value]), ..total },
             LaneValue::Gauge(state) => SeriesTotal { state: *state, ..total },
             LaneValue::Timer(RingSnapshot { head, sum, .. }, distribution) => {
-                let distribution = distribution.take().unwrap_or_default();
-                SeriesTotal { count: *head, sum: *sum, distribution, ..total }
+                SeriesTotal { count: *head, sum: *sum, distribution: std::mem::take(distribution), ..total }
             }
-        }
+            LaneValue::New { .. } => return None,
+        })
     }
 
     /// Returns the observations since the lane was last read, or the newest of all.
     pub(crate) fn newest(&self) -> &[(u64, f64)] {
         match &self.holds {
-            LaneValue::Timer(reading, _) => &reading.newest,
+            LaneValue::Timer(RingSnapshot { newest, .. }, _) | LaneValue::New { newest, .. } => newest,
             LaneValue::Counter(_) | LaneValue::Gauge(_) => &[],
         }
     }

@@ -162,12 +162,14 @@ impl SegmentCursor {
         totals.unread_lanes = changes.unread;
         reader.header.add_clock(&mut totals.clocks);
         for mut lane in changes.lanes.into_iter().filter_map(|(_, lane)| lane) {
+            // A new cursor reads each lane completely.
+            let Some(total) = lane.take_total() else { continue };
             let (epoch, origin) = (reader.header.epoch, totals.next_index());
             let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
             let newest = lane.newest().iter().map(observation).collect();
             let exemplars = lane.take_exemplars().unwrap_or_default();
             let begun = lane.series.begun;
-            let total = SeriesTotal { begun, newest, exemplars, ..lane.take_total() };
+            let total = SeriesTotal { begun, newest, exemplars, ..total };
             totals.add_series(&lane.series.family, reader.header.created, &lane.series.values, total);
         }
         Ok(totals)

@@ -7,7 +7,7 @@
 use super::*;
 use crate::{
     format::series_word::UNPUBLISHED,
-    ring::{LaneHeader, copy_since},
+    ring::{LaneHeader, copy_since, copy_tail},
     segment::weak_memory::{Schedule, Step},
 };
 
@@ -86,10 +86,10 @@ impl Reuses {
     }
 }
 
-/// Runs readers. Returns the number that read a life completely, and the number that saw that it
-/// had ended.
-fn readers(lives: &Reuses, count: u64, seed: u64) -> (u64, u64) {
-    let (mut read_well, mut ended) = (0, 0);
+/// Runs readers. Returns the number that read a life completely, the number that then read more of
+/// its chunk, and the number that saw that it had ended.
+fn readers(lives: &Reuses, count: u64, seed: u64) -> (u64, u64, u64) {
+    let (mut read_well, mut read_tails, mut ended) = (0, 0, 0);
     for reader in 0..count {
         let eyes = WeakMemoryView::new(&lives.trace, Random(pack(seed as u32, reader as u32)));
         lives.advance_near_wrap(&eyes);
@@ -138,33 +138,39 @@ fn readers(lives: &Reuses, count: u64, seed: u64) -> (u64, u64) {
             let wrong = check_distribution(&distribution, (0..head).map(|index| of_life(life, index)));
             wrong.unwrap_or_else(|wrong| panic!("reader {seed}/{reader}, life {life}: {wrong}"));
         }
-        follow(lives, &eyes, (life, word), head).unwrap_or_else(|wrong| panic!("{seed}/{reader}: {wrong}"));
+        let followed = follow(lives, &eyes, (life, word), head);
+        let chunk = followed.unwrap_or_else(|wrong| panic!("{seed}/{reader}: {wrong}"));
+        if let Some((head, chunk)) = chunk {
+            let tail = follow_tail(lives, &eyes, (life, word), head, chunk);
+            read_tails += u64::from(tail.unwrap_or_else(|wrong| panic!("{seed}/{reader}: {wrong}")));
+        }
     }
-    (read_well, ended)
+    (read_well, read_tails, ended)
 }
 
-/// Reads what a life has got since the head `since`, as a cursor does: two reads of the lane, the
-/// chunks, two more reads of the lane.
+/// Reads the observations of a life since the head `since`, as a cursor does: two reads of the lane, the
+/// chunks, two more reads of the lane. Returns the head, and the line of the chunk that holds the
+/// newest observation.
 fn follow(
     lives: &Reuses,
     eyes: &WeakMemoryView<'_>,
     (life, word): (usize, SeriesWord),
     since: u64,
-) -> Result<(), String> {
+) -> Result<Option<(u64, u64)>, String> {
     let read_lane = || LaneHeader::read(eyes, lives.lane_line).unwrap();
     let lane = read_lane();
     if read_lane().series != word {
-        return Ok(());
+        return Ok(None);
     }
-    let copied = copy_since(eyes, lane, lives.window, since, 0);
+    let copied = copy_since(eyes, lane, lives.window, since);
     let after = read_lane();
     if read_lane().series != word {
-        return Ok(());
+        return Ok(None);
     }
     let copied = copied.map_err(|wrong| format!("{wrong:?} in life {life}"))?;
     let settled = copied.map_or(Ok(None), |copied| copied.settle(after));
-    let Some((reading, _)) = settled.map_err(|wrong| format!("{wrong:?} in life {life}"))? else {
-        return Ok(());
+    let Some((reading, chunk)) = settled.map_err(|wrong| format!("{wrong:?} in life {life}"))? else {
+        return Ok(None);
     };
     let (head, length) = (reading.head, reading.newest.len() as u64);
     let of = |index| (stamp(index), of_life(life, index));
@@ -172,7 +178,38 @@ fn follow(
         && length >= head - since
         && reading.sum == ExactSum::from_values((0..head).map(|index| of_life(life, index)))
         && reading.newest.iter().copied().eq((head - length..head).map(of));
-    if is_right { Ok(()) } else { Err(format!("{head} since {since} in life {life}")) }
+    if is_right { Ok(Some((head, chunk))) } else { Err(format!("{head} since {since} in life {life}")) }
+}
+
+/// Reads the observations of a life since the head `since` in the chunk at a line, as a cursor does.
+/// Returns whether there were any.
+fn follow_tail(
+    lives: &Reuses,
+    eyes: &WeakMemoryView<'_>,
+    (life, word): (usize, SeriesWord),
+    since: u64,
+    chunk: u64,
+) -> Result<bool, String> {
+    let read_lane = || LaneHeader::read(eyes, lives.lane_line).unwrap();
+    let lane = read_lane();
+    if read_lane().series != word {
+        return Ok(false);
+    }
+    let copied = copy_tail(eyes, lane, lives.window, since, chunk);
+    let after = read_lane();
+    if read_lane().series != word {
+        return Ok(false);
+    }
+    let copied = copied.map_err(|wrong| format!("{wrong:?} in life {life}"))?;
+    let settled = copied.map_or(Ok(None), |copied| copied.settle(after));
+    let Some(newest) = settled.map_err(|wrong| format!("{wrong:?} in life {life}"))? else {
+        return Ok(false);
+    };
+    let of = |index| (stamp(index), of_life(life, index));
+    match newest.iter().copied().eq((since..lane.head).map(of)) {
+        true => Ok(!newest.is_empty()),
+        false => Err(format!("the tail from {since} to {} in life {life}", lane.head)),
+    }
 }
 
 #[test]
@@ -184,9 +221,13 @@ fn reader_never_mixes_two_incarnations_of_a_lane() {
         (300, &[700, 100, 900], 1500),
         (1000, &[1500, 300, 1200], 600),
     ];
+    let mut tails = 0;
     for (seed, (window, lengths, count)) in all.into_iter().enumerate() {
         let lives = Reuses::of(window, lengths);
-        let (read_well, ended) = readers(&lives, count, 200 + seed as u64);
+        let (read_well, read_tails, ended) = readers(&lives, count, 200 + seed as u64);
         assert!(read_well > 100 && ended > 100, "window {window}: {read_well} and {ended} of {count}");
+        println!("window {window}: {read_tails} tails of {count}");
+        tails += read_tails;
     }
+    assert!(tails > 100, "{tails} tails");
 }

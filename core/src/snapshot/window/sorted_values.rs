@@ -132,13 +132,23 @@ impl SortedValues {
     /// Adds observations that are newer than all others to a window of that length.
     fn add(&mut self, arrivals: &[Observation], length: usize) {
         self.reserve(arrivals.len(), length.saturating_add(slack(length)));
-        self.add_lanes(arrivals);
+        let previous = self.lane_indexes.len();
+        if !self.push_lanes(arrivals) {
+            self.lane_indexes.truncate(previous);
+            self.add_lanes(arrivals);
+            self.push_lanes(arrivals);
+        }
+        self.values.extend(arrivals.iter().map(value));
+        self.stamps.extend(arrivals.iter().map(|one| one.stamp));
+    }
+
+    /// Adds the lane indexes of observations. Returns false if one of the lanes is missing.
+    fn push_lanes(&mut self, arrivals: &[Observation]) -> bool {
         for one in arrivals {
-            let index = self.lanes.partition_point(|&lane| lane < lane_of(one));
-            self.values.push(value(one));
-            self.stamps.push(one.stamp);
+            let Ok(index) = self.lanes.binary_search(&lane_of(one)) else { return false };
             self.lane_indexes.push(index as u32);
         }
+        true
     }
 
     /// Reserves memory for more observations, of at most `most` in all.
@@ -158,9 +168,6 @@ impl SortedValues {
 
     /// Adds the lanes of observations, and drops those that have none any more.
     fn add_lanes(&mut self, arrivals: &[Observation]) {
-        if arrivals.iter().all(|one| self.lanes.binary_search(&lane_of(one)).is_ok()) {
-            return;
-        }
         self.compact();
         let mut is_used = vec![false; self.lanes.len()];
         self.lane_indexes.iter().for_each(|&index| is_used[index as usize] = true);

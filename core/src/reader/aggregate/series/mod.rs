@@ -26,7 +26,6 @@ use crate::{
     format::{descriptor::FamilyDescriptor, series_word::SeriesWord},
     reader::totals::SeriesTotal,
     snapshot::{Exemplar, Observation, Window, timeline::Timeline},
-    sum::ExactSum,
 };
 pub(crate) use shown::Activity;
 use update::NEVER;
@@ -56,6 +55,8 @@ pub(crate) struct SeriesAggregate {
     timeline: Timeline,
     /// Epoch and timestamp of the newest observation that fell out of the window.
     newest_evicted: Option<(u32, u64)>,
+    /// Epoch and timestamp before which no observation can be in the window, unless one is removed.
+    oldest_kept: Option<(u32, u64)>,
     /// Whether observations were removed from the window, so that dropped ones may belong in it.
     needs_refill: bool,
     exemplars: Arc<[Exemplar]>,
@@ -79,6 +80,7 @@ impl SeriesAggregate {
             changes: WindowChanges::default(),
             timeline,
             newest_evicted: None,
+            oldest_kept: None,
             needs_refill: false,
             exemplars: Arc::default(),
             has_other_exemplars: false,
@@ -128,7 +130,6 @@ impl SeriesAggregate {
         let first = retained.unwrap_or(0);
         let last = newest.newest(first, &self.timeline);
         let last = last.or(previous.as_ref().and_then(|previous| previous.newest));
-        self.changes.add(newest, first, origin);
         // The family counts its definitions by their addresses. If the totals file was read again, the
         // same definition has another address.
         let record = Arc::clone(previous.as_ref().map_or(record, |previous| &previous.record));
@@ -136,7 +137,7 @@ impl SeriesAggregate {
         self.bounds = Arc::clone(total.buckets.bounds());
         let share = Box::new(LaneShare { word, record, labels, total, newest: last, rereading: false });
         self.insert(origin, share, previous.as_deref());
-        self.bound_changes(window);
+        self.add_arrivals(newest, first, origin, window);
     }
 
     fn insert(&mut self, origin: LaneOrigin, share: Box<LaneShare>, previous: Option<&LaneShare>) {
@@ -146,30 +147,38 @@ impl SeriesAggregate {
         self.replace(previous.map(|previous| &previous.total), Some(origin));
     }
 
-    /// Adds new observations of a lane. `count` and `sum` are those of the lane after them.
+    /// Adds new observations of a lane, which has `count` with them. Returns false if the series has no
+    /// share of that incarnation of the lane.
     pub(crate) fn advance(
         &mut self,
         origin: LaneOrigin,
+        word: SeriesWord,
         count: u64,
-        sum: ExactSum,
         newest: Arrivals<'_>,
         window: u32,
-    ) {
-        let Arrivals::Recorded { epoch, observations } = newest else { return self.invalidate() };
+    ) -> bool {
+        let Some(share) = self.shares.get_mut(&origin).filter(|share| share.word == word) else {
+            return false;
+        };
+        let Arrivals::Recorded { epoch, observations } = newest else { return false };
         let values = observations.iter().map(|&(_, value)| value);
-        let share = self.shares.get_mut(&origin).filter(|share| !share.rereading);
-        let share = share.filter(|share| share.total.count.checked_add(values.len() as u64) == Some(count));
-        let Some(share) = share else { return self.invalidate() };
+        let follows = share.total.count.checked_add(values.len() as u64) == Some(count);
         let has_buckets = share.record.distribution;
-        if has_buckets && share.total.buckets.count_values(values.clone()).is_none() {
-            return self.invalidate();
+        if !follows
+            || share.rereading
+            || has_buckets && share.total.buckets.count_values(values.clone()).is_none()
+        {
+            self.invalidate();
+            return true;
         }
+        let mut sum = share.total.sum;
+        values.clone().for_each(|value| sum.add_value(value));
         self.sums_subtractable =
             self.sums_subtractable && self.sums.advance(share.total.sum, sum, values, has_buckets);
         (share.total.count, share.total.sum) = (count, sum);
         share.newest = observations.last().map(|&(stamp, _)| (epoch, stamp)).or(share.newest);
-        self.changes.add(newest, 0, origin);
-        self.bound_changes(window);
+        self.add_arrivals(newest, 0, origin, window);
+        true
     }
 
     /// Replaces the exemplars of a lane.
@@ -216,10 +225,9 @@ impl SeriesAggregate {
         let own = share.record.window;
         // The window of the other series may not have held all of its observations.
         let is_whole = observations.len() as u64 >= share.total.count.min(own.into());
-        self.changes.add(Arrivals::Stored(&observations), 0, origin);
         share.labels = labels;
         self.insert(origin, share, None);
-        self.bound_changes(window);
+        self.add_arrivals(Arrivals::Stored(&observations), 0, origin, window);
         if !is_whole {
             self.invalidate();
         }

@@ -12,6 +12,8 @@ use crate::{
     sum::ExactSum,
 };
 
+const WORD: SeriesWord = SeriesWord::new(1, LineIndex::new(1));
+
 fn lane(number: u32) -> LaneOrigin {
     LaneOrigin::new(1, LineIndex::new(number))
 }
@@ -19,7 +21,7 @@ fn lane(number: u32) -> LaneOrigin {
 fn source(number: u32, record: &Arc<FamilyDescriptor>) -> Source<'_> {
     let origin = lane(number);
     let precedence = Precedence { lives: true, created: 1, segment: 1 };
-    Source { origin, word: SeriesWord::new(1, LineIndex::new(1)), record, precedence }
+    Source { origin, word: WORD, record, precedence }
 }
 
 #[test]
@@ -29,12 +31,12 @@ fn lane_that_does_not_continue_the_cached_state_is_read_again() {
     let total = SeriesTotal { count: 1, sum: ExactSum::from_values([1.0]), ..SeriesTotal::default() };
     let recorded = |observations| Arrivals::Recorded { epoch: 1, observations };
     series.apply(&source(1, &record), total, recorded(&[(1, 1.0)]), 3);
-    series.advance(lane(1), 2, ExactSum::from_values([1.0, 2.0]), recorded(&[(2, 2.0)]), 3);
+    series.advance(lane(1), WORD, 2, recorded(&[(2, 2.0)]), 3);
     series.finish_update(3);
     assert!(series.is_complete(3));
     let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
     assert_eq!((timing.count, timing.sum, timing.window.len()), (2, 3.0, 2));
-    series.advance(lane(1), 4, ExactSum::from_values([1.0, 2.0, 3.0, 4.0]), recorded(&[(4, 4.0)]), 3);
+    series.advance(lane(1), WORD, 4, recorded(&[(4, 4.0)]), 3);
     series.finish_update(3);
     assert!(!series.is_complete(3));
     assert_eq!(series.request_reread(), [1].map(lane));
@@ -77,9 +79,9 @@ fn saturated_count_stays_saturated() {
     }
     assert_eq!(count_of(&mut series), u64::MAX - 2);
     let three = [(2, 1.0), (3, 1.0), (4, 1.0)];
-    series.advance(lane(2), 4, ExactSum::from_values([1.0; 3]), recorded(&three), 3);
+    series.advance(lane(2), WORD, 4, recorded(&three), 3);
     assert_eq!(count_of(&mut series), u64::MAX);
-    series.advance(lane(2), 5, ExactSum::from_values([1.0; 4]), recorded(&[(5, 1.0)]), 3);
+    series.advance(lane(2), WORD, 5, recorded(&[(5, 1.0)]), 3);
     assert_eq!(count_of(&mut series), u64::MAX);
     // Without the lane that saturated the count, the count is exact again.
     series.remove(lane(1));

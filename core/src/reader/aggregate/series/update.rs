@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{LaneOrigin, SeriesAggregate, steps, window_changes};
+use super::{Arrivals, LaneOrigin, SeriesAggregate, steps, window_changes};
 use crate::{
     exemplar,
     snapshot::{Distribution, Exemplar, Observation, timeline::Timeline},
@@ -36,11 +36,53 @@ impl SeriesAggregate {
         }
     }
 
+    /// Adds the observations of a lane from index `first` on, except those that are older than a
+    /// whole window of others.
+    pub(super) fn add_arrivals(
+        &mut self,
+        newest: Arrivals<'_>,
+        first: usize,
+        origin: LaneOrigin,
+        window: u32,
+    ) {
+        let start = match self.oldest_kept.filter(|_| self.only_adds(window)) {
+            Some(oldest) => newest.first_not_before(oldest),
+            None => 0,
+        };
+        if start > first {
+            self.evict(newest.age(start - 1));
+        }
+        self.changes.add(newest, first.max(start), origin);
+        self.bound_changes(window);
+    }
+
+    /// Returns whether the changes until now let no older observation into the window again.
+    fn only_adds(&self, window: u32) -> bool {
+        self.shortest >= window && self.changes.only_add()
+    }
+
     /// Bounds the memory of the collected changes.
-    pub(super) fn bound_changes(&mut self, window: u32) {
-        if self.changes.arrivals().len() > (window as usize).max(MAX_CHANGES) {
+    fn bound_changes(&mut self, window: u32) {
+        let most = window as usize + MAX_SURPLUS;
+        if self.changes.arrivals().len() <= most {
+            return;
+        }
+        if self.only_adds(window)
+            && let Some([dropped, oldest]) = self.changes.drop_surplus(window as usize)
+        {
+            steps::count(most);
+            self.evict(Some(dropped));
+            self.oldest_kept = Some(oldest);
+        }
+        // Of several clocks, or with equal timestamps.
+        if self.changes.arrivals().len() > most {
             self.slide_changes(window);
         }
+    }
+
+    /// Records that an observation fell out of the window.
+    fn evict(&mut self, age: Option<(u32, u64)>) {
+        self.newest_evicted = newer(&self.timeline, self.newest_evicted, age);
     }
 
     /// Adds the observations that arrived.
@@ -61,8 +103,7 @@ impl SeriesAggregate {
             window_changes::limit(&mut self.window, &mut arrivals, own);
         }
         let older = window_changes::drop_older(&mut arrivals, &self.window, window as usize, &self.timeline);
-        self.newest_evicted =
-            newer(&self.timeline, self.newest_evicted, older.map(|one| (one.epoch, one.stamp)));
+        self.evict(older.map(|one| (one.epoch, one.stamp)));
         // The observations of the totals were ordered by the timeline of the process that retired
         // them.
         self.timeline.sort(&mut arrivals);
@@ -72,8 +113,8 @@ impl SeriesAggregate {
     fn slide(&mut self, arrivals: &[Observation], window: u32) {
         self.apply_removals();
         let fell = self.window.slide(arrivals, window as usize, &self.timeline);
-        self.newest_evicted =
-            newer(&self.timeline, self.newest_evicted, fell.map(|one| (one.epoch, one.stamp)));
+        self.evict(fell.map(|one| (one.epoch, one.stamp)));
+        self.oldest_kept = window_changes::oldest_kept(&self.window, window as usize);
     }
 
     /// Orders the window by another timeline. Returns whether lanes must be read again.
@@ -81,6 +122,7 @@ impl SeriesAggregate {
         self.apply_removals();
         self.timeline = timeline.clone();
         self.window.retime(timeline);
+        self.oldest_kept = None;
         // An observation that fell out, of any epoch, may now be newer than one in the window.
         if self.newest_evicted.is_some() && timeline.is_far() {
             self.invalidate();
@@ -90,6 +132,9 @@ impl SeriesAggregate {
 
     /// Removes the observations of all leaving origins at once.
     pub(super) fn apply_removals(&mut self) {
+        if !self.changes.only_add() {
+            self.oldest_kept = None;
+        }
         self.needs_refill |= self.changes.apply_removals(&mut self.window);
     }
 
@@ -124,8 +169,9 @@ impl SeriesAggregate {
     }
 }
 
-/// The number of arrivals that a series collects in any case before its window slides.
-const MAX_CHANGES: usize = 256;
+/// The number of arrivals in addition to a whole window that a series collects before it drops the
+/// older ones.
+const MAX_SURPLUS: usize = 256;
 
 /// Later than every timestamp.
 pub(super) const NEVER: (u32, u64) = (u32::MAX, u64::MAX);
