@@ -147,13 +147,15 @@ impl Model {
         self.segments.iter_mut().for_each(|segment| segment.hidden |= segment.lives);
     }
 
-    /// Returns processes and registries whose segments are hidden.
+    /// Returns processes and registries whose segments are hidden, and can become visible: a starved
+    /// process cannot.
     pub(crate) fn hidden(&self) -> Vec<(usize, usize)> {
         let hidden = self
             .recorders
             .iter()
             .filter(|(_, recorder)| recorder.segment.is_some_and(|segment| self.segments[segment].hidden));
-        hidden.map(|(at, _)| *at).collect()
+        let hidden = hidden.map(|(at, _)| *at);
+        hidden.filter(|(process, _)| !self.starved.contains_key(process)).collect()
     }
 
     /// Moves the records of a hidden segment to a file, as that of an ended process. The registry
