@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod index;
+pub mod lanes;
 pub mod observe;
 pub mod read;
 pub mod scrape;
@@ -22,6 +23,7 @@ pub fn all(measured: bool) -> Vec<Group> {
         observe::start_to_stop(),
         observe::many_series(),
         index::index(),
+        lanes::lanes(),
         read::quantiles(),
         read::merge(),
         text::text(),
