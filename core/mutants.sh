@@ -1,5 +1,5 @@
 #!/bin/sh
-# Mutants of the modules whose mistakes would be wrong numbers, each with its own tests; a mutant that
+# Mutants of the modules whose mistakes would be wrong or lost numbers, each with its own tests; a mutant that
 # these do not detect is tried with all tests. $1 is a shard, as 0/8.
 set -u
 cd "$(dirname "$0")/.."
@@ -41,6 +41,7 @@ room window snapshot:: --lib -- 'snapshot/window/**'
 room retire reader:: --lib -- reader/retire.rs
 room ring ring:: --lib -- 'ring/**'
 room reader reader:: --lib -- reader/segment_reader.rs 'reader/cursor/**'
+room recovery observe::recovery --lib -- 'observe/recovery/**'
 room merged "" --lib --test=incremental_read --test=options --test=conflicting_definitions -- 'reader/aggregate/**'
 echo "Missed:"
 cat "$made"/*/mutants.out/missed.txt

@@ -142,6 +142,12 @@ impl SegmentCopy {
         directory.standing_segment(id).is_ok_and(|standing| standing == self.standing)
     }
 
+    /// Closes its descriptor as a program does that closes every number.
+    #[cfg(test)]
+    pub(crate) fn close_as_the_host(&self) {
+        sys::own_descriptor::tests::close_as_the_host(&self.file);
+    }
+
     /// Returns the header, as it is in the copy, and the blocks.
     fn heads(&self, segment: &Segment) -> io::Result<Heads> {
         let mut heads = Heads::new();
@@ -223,7 +229,6 @@ mod tests {
     use crate::{
         directory::{Directory, access::MetricsPath},
         segment::writer::Segment,
-        sys::own_descriptor::tests::close_as_the_host,
     };
 
     fn copied() -> (tempfile::TempDir, Directory, SegmentCopy, u64) {
@@ -237,7 +242,7 @@ mod tests {
     #[test]
     fn copy_whose_descriptor_the_host_closed_is_locked_again() {
         let (_parent, directory, mut copy, id) = copied();
-        close_as_the_host(&copy.file);
+        copy.close_as_the_host();
         assert!(copy.hold(&directory, id).unwrap());
         copy.file.get().unwrap();
         let other = directory.open_to_grow(id).unwrap();
@@ -248,7 +253,7 @@ mod tests {
     #[test]
     fn copy_is_taken_over_only_by_a_process_that_has_written_totals() {
         let (parent, directory, mut copy, id) = copied();
-        close_as_the_host(&copy.file);
+        copy.close_as_the_host();
         let other = directory.open_to_grow(id).unwrap();
         flock(other.get().unwrap(), FlockOperation::NonBlockingLockExclusive).unwrap();
         // Locked: the outcome is not known yet.

@@ -57,7 +57,7 @@ pub(in crate::observe) enum Progress {
 /// The state of the recovery thread of a recorder.
 #[derive(Debug, Default)]
 pub(in crate::observe) struct RecoveryThread {
-    /// The fork generation, plus one, of the process whose thread runs.
+    /// The fork generation of the process whose thread runs; 0 if none runs.
     running: AtomicU64,
     retry_at: AtomicU64,
     cause_log: LogOnce,
@@ -78,7 +78,7 @@ impl RecoveryThread {
     pub(super) fn start(&self, cause: impl FnOnce() -> String) {
         // Before the mark of a thread that runs, which nothing would remove without a thread.
         let Some(work) = self.work.get() else { return };
-        let own = u64::from(fork::generation()) + 1;
+        let own = u64::from(fork::generation());
         let running = self.running.load(Relaxed);
         let claimed = running != own && self.running.compare_exchange(running, own, Relaxed, Relaxed).is_ok();
         if !claimed {
@@ -99,7 +99,7 @@ impl RecoveryThread {
 
     /// Whether a recovery thread of this process runs or is about to start.
     pub(in crate::observe) fn is_running(&self) -> bool {
-        self.running.load(Relaxed) == u64::from(fork::generation()) + 1
+        self.running.load(Relaxed) == u64::from(fork::generation())
     }
 
     /// Forgets the cause, which no longer exists. Returns whether there was one.

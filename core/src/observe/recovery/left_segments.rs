@@ -87,3 +87,71 @@ impl LeftSegments {
             .rcu(|leaving| leaving.iter().filter(|one| !Arc::ptr_eq(one, done)).cloned().collect::<Vec<_>>());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::LeftSegments;
+    use crate::segment::writer::Segment;
+
+    fn ids(segments: &[Arc<Segment>]) -> Vec<u64> {
+        segments.iter().map(|segment| segment.id).collect()
+    }
+
+    fn all_ids(segments: &LeftSegments) -> Vec<u64> {
+        segments.entries().iter().map(|entry| entry.segment.id).collect()
+    }
+
+    #[test]
+    fn segment_has_one_entry_until_it_is_finished() {
+        let [one, other] = [(); 2].map(|()| Arc::new(Segment::anonymous().unwrap()));
+        let segments = LeftSegments::default();
+        segments.begin_to_leave(&one);
+        segments.begin_to_leave(&other);
+        segments.begin_to_leave(&one);
+        assert_eq!(ids(&segments.leaving()), [one.id, other.id]);
+        assert_eq!((segments.left().len(), segments.finished()), (0, 0));
+        let entry = Arc::clone(&segments.entries()[0]);
+        segments.finish(&entry);
+        assert_eq!(ids(&segments.leaving()), [other.id]);
+        assert_eq!((ids(&segments.left()), segments.finished()), (vec![one.id], 1));
+        let entry = Arc::clone(&segments.entries()[0]);
+        segments.finish(&entry);
+        assert_eq!((ids(&segments.left()), segments.finished()), (vec![one.id, other.id], 2));
+    }
+
+    #[test]
+    fn segment_that_is_left_again_is_listed_once() {
+        let segment = Arc::new(Segment::anonymous().unwrap());
+        let segments = LeftSegments::default();
+        for _ in 0..2 {
+            segments.begin_to_leave(&segment);
+            let entry = Arc::clone(&segments.entries()[0]);
+            segments.finish(&entry);
+            assert_eq!((ids(&segments.left()), segments.leaving().len()), (vec![segment.id], 0));
+        }
+    }
+
+    #[test]
+    fn forked_child_drops_the_segments_of_its_parent() {
+        let own = Arc::new(Segment::anonymous().unwrap());
+        let [leaving, left] = [(); 2].map(|()| {
+            let mut segment = Segment::anonymous().unwrap();
+            // No process has this generation.
+            segment.generation = 0;
+            Arc::new(segment)
+        });
+        let segments = LeftSegments::default();
+        segments.begin_to_leave(&left);
+        let entry = Arc::clone(&segments.entries()[0]);
+        segments.finish(&entry);
+        segments.begin_to_leave(&leaving);
+        assert_eq!((all_ids(&segments), segments.leaving().len()), (vec![leaving.id], 0));
+        segments.begin_to_leave(&own);
+        assert_eq!(all_ids(&segments), [own.id]);
+        let entry = Arc::clone(&segments.entries()[0]);
+        segments.finish(&entry);
+        assert_eq!(ids(&segments.left()), [own.id]);
+    }
+}

@@ -20,6 +20,8 @@
 
 mod left_segments;
 mod save;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::{
@@ -190,12 +192,7 @@ impl Recovery {
         };
         // Check this before the comparison, which then sees all stores of threads that have left.
         let all_left = lanes.as_ref().is_none_or(Parked::is_left) || since.elapsed() > VERIFY_TIMEOUT;
-        match copy.refresh(segment) {
-            Ok(has_changed) => Ok(all_left && !has_changed),
-            // The host has closed the descriptor just now.
-            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(false),
-            Err(error) => Err(error),
-        }
+        is_moved(all_left, copy.refresh(segment))
     }
 
     /// Returns the number of segments of which other processes have the content.
@@ -225,26 +222,20 @@ impl Recovery {
     }
 }
 
+/// Whether a comparison has shown that a copy has all that its segment will ever have.
+fn is_moved(all_left: bool, has_changed: io::Result<bool>) -> io::Result<bool> {
+    match has_changed {
+        Ok(has_changed) => Ok(all_left && !has_changed),
+        // The host has closed the descriptor just now.
+        Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Returns each segment of this process once, in the order of their ordinals.
 fn in_order(mut segments: Vec<Arc<Segment>>) -> Vec<Arc<Segment>> {
     segments.retain(|segment| segment.belongs_to_this_process());
     segments.sort_by_key(|segment| segment.ordinal);
     segments.dedup_by_key(|segment| segment.ordinal);
     segments
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::Recovery;
-
-    #[test]
-    fn copies_are_not_refreshed_while_another_thread_recovers() {
-        let recovery = Recovery::default();
-        let turn = recovery.turn.acquire();
-        assert!(!recovery.refresh_copies(Duration::from_millis(10)));
-        drop(turn);
-        assert!(recovery.refresh_copies(Duration::ZERO));
-    }
 }

@@ -44,4 +44,9 @@ impl Segment {
     pub(crate) fn has_outlived_clock(&self) -> bool {
         self.outlived.load(Relaxed)
     }
+    /// Ends the clock of its stamps, for tests of what follows.
+    #[cfg(test)]
+    pub(crate) fn outlive_clock(&self) {
+        self.outlived.store(true, Relaxed);
+    }
 }
