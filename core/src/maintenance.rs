@@ -109,19 +109,6 @@ pub(crate) fn own_overflowed(
     noted.iter().filter(|(segment, _)| own.contains(segment)).map(|(_, values)| values.clone()).collect()
 }
 
-/// Drops expired series of a family from the data of ended processes, unless another process holds
-/// the directory's lock.
-pub(crate) fn forget_expired(
-    recorder: &Recorder,
-    family: &FamilyDescriptor,
-    gone: &dyn Fn(&[String]) -> bool,
-) {
-    let forget = |directory: &Directory| retire::try_forget(directory, &mut |_| None, family, gone);
-    if let Err(error) = in_directory(recorder, forget) {
-        log::debug!("expired series of {} stay in the totals: {error}", family.name);
-    }
-}
-
 /// Changes the data of ended processes. Returns the default if there is no directory.
 fn in_directory<T: Default>(
     recorder: &Recorder,

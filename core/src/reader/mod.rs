@@ -34,6 +34,7 @@ pub(crate) mod segment_reader;
 pub(crate) mod stored_observations;
 pub(crate) mod totals;
 pub(crate) mod totals_file;
+mod update;
 
 use std::{
     collections::HashMap,
@@ -50,7 +51,6 @@ use crate::{
         clock_epoch::{self, UNSHARED_EPOCH},
     },
     error::{Error, Result},
-    format::error::SegmentError,
     log_once::LogOnce,
     printable::Printable,
     snapshot::{Health, Lost, Snapshot, timeline::Timeline},
@@ -61,7 +61,6 @@ use aggregate::{Aggregator, FamilyView};
 use expiry::{ExpiredSeries, IdleTracker};
 use local_segments::LocalSegments;
 use read_totals::ReadTotals;
-use retire::{retire, try_forget, try_note_overflowed};
 use segment_file::{Opened, SegmentFile, is_exhausted};
 use segment_log::SegmentLog;
 
@@ -204,6 +203,15 @@ impl Reader {
     /// Returns a snapshot without series that have been idle for more than `idle` nanoseconds. If
     /// `idle` is none, the idle time of each family counts.
     pub(crate) fn snapshot_in_epoch(&mut self, idle: Option<u64>) -> Result<Snapshot> {
+        let (snapshot, directory) = self.take_snapshot(idle)?;
+        if let Some(directory) = &directory {
+            self.update(directory);
+        }
+        Ok(snapshot)
+    }
+
+    /// Returns a snapshot, and the directory that was read.
+    fn take_snapshot(&mut self, idle: Option<u64>) -> Result<(Snapshot, Option<Directory>)> {
         if self.metrics_path.is_none()
             && let Some(path) = &self.path
         {
@@ -238,12 +246,7 @@ impl Reader {
         log_hidden(&families);
         let families = convert::families(&families, &now);
         self.expired = expired;
-        if let Some(directory) = &directory {
-            let has_retired = self.retire_dead(directory);
-            self.note_overflowed(directory);
-            self.forget_expired(directory, has_retired);
-        }
-        Ok(Snapshot { families, health })
+        Ok((Snapshot { families, health }, directory))
     }
 
     /// Reads the directory, if there is one, and memory. Returns the number of segments in memory.
@@ -285,42 +288,6 @@ impl Reader {
         self.health.stale_snapshots += 1;
         self.log_once("the totals were replaced faster than they could be read");
         if self.was_good { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
-    }
-
-    /// Records in the totals file which contributions are in the overflow series of families with
-    /// expired series. If that is not possible now, those series expire later.
-    fn note_overflowed(&mut self, directory: &Directory) {
-        let (merged, may_write) = (&self.merged, self.may_retire);
-        self.expired.iter_mut().for_each(|expired| expired.over = merged.overflowed(expired.number));
-        self.expired.retain(|ExpiredSeries { family, over, .. }| {
-            over.is_empty()
-                || may_write
-                    && match try_note_overflowed(directory, over) {
-                        Ok(is_noted) => is_noted,
-                        Err(bad) => {
-                            log::debug!("series of {} do not expire now: {bad}", family.name);
-                            false
-                        }
-                    }
-        });
-    }
-
-    /// Drops expired series from the totals. `has_retired` is true if the totals have more series
-    /// than this reader has read: these must not stay longer than the part of this process.
-    fn forget_expired(&mut self, directory: &Directory, has_retired: bool) {
-        let kept = |expired: &ExpiredSeries| self.merged.is_in_totals(expired.number, &expired.series);
-        if !self.may_retire || !self.expired.iter().any(|expired| has_retired || kept(expired)) {
-            return;
-        }
-        let segments = &mut self.segments;
-        for ExpiredSeries { family, series, .. } in &self.expired {
-            let listing: &mut dyn FnMut(u64) -> _ = &mut |id| segments.get_mut(&id)?.listed();
-            match try_forget(directory, listing, family, &|values| series.contains(values)) {
-                Ok(_) => {}
-                Err(SegmentError::Io(error)) if is_access_denied(&error) => self.may_retire = false,
-                Err(bad) => log::debug!("expired series of {} stay in the totals: {bad}", family.name),
-            }
-        }
     }
 
     /// Returns the ids of the segments that count in addition to the totals, sorted.
@@ -505,30 +472,6 @@ impl Reader {
         Ok(Some(read))
     }
 
-    /// Retires the segments of ended processes. Returns whether there was one.
-    fn retire_dead(&mut self, directory: &Directory) -> bool {
-        let is_early = self.retry_retirement_at.is_some_and(|at| Instant::now() < at);
-        if !self.may_retire || is_early || !self.segments.values().any(SegmentFile::can_retire) {
-            return false;
-        }
-        let segments = &mut self.segments;
-        let retired = retire(directory, &mut |id| segments.get_mut(&id)?.listed());
-        self.retry_retirement_at = retired.is_err().then(|| Instant::now() + RETRY_DELAY);
-        let has_retired = matches!(retired, Ok(1..));
-        match retired {
-            Ok(_) => {}
-            Err(SegmentError::Io(error)) if is_access_denied(&error) => {
-                log::debug!("this reader may not write and leaves retirement to others: {error}");
-                self.may_retire = false;
-            }
-            Err(bad) => self.log_once(&format!(
-                "segments of ended processes in {} cannot be added to the totals: {bad}",
-                directory.metrics_path().path().display()
-            )),
-        }
-        has_retired
-    }
-
     /// Makes a forked child log again the messages that its parent process logged.
     fn log_again(&mut self) {
         self.totals.reopen();
@@ -552,8 +495,4 @@ fn log_hidden(families: &[FamilyView<'_>]) {
             family_log::hidden(holds.record, hidden.record);
         }
     }
-}
-
-fn is_access_denied(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }

@@ -33,11 +33,15 @@ use crate::{
 /// Returns the series of a segment that the caller has open; none for any other segment.
 pub(crate) type Listing<'a> = &'a mut dyn FnMut(u64) -> Option<Vec<Arc<SeriesInfo>>>;
 
+/// Drops series from totals, and returns their number. The second argument returns whether a segment
+/// counts in addition to these totals.
+pub(crate) type DropSeries<'a> = &'a dyn Fn(&mut Totals, &dyn Fn(u64) -> bool) -> usize;
+
 /// Folds every segment whose owner has ended. Returns the number of segments; 0 if another process
 /// holds the directory's lock.
 pub(crate) fn retire(directory: &Directory, listing: Listing<'_>) -> Result<usize, SegmentError> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
-    add_to_totals(directory, listing, &|_| 0).map(|(folded, _)| folded)
+    add_to_totals(directory, listing, &|_, _| 0).map(|(folded, _)| folded)
 }
 
 /// Drops series of a family from the data of ended processes. Returns the number of series.
@@ -50,12 +54,12 @@ pub(crate) fn drop_series(
     gone: &dyn Fn(&[String]) -> bool,
 ) -> Result<usize, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
-    fold_all(directory, &|totals| totals.remove_series(family, gone))
+    fold_all(directory, &|totals, _| totals.remove_series(family, &|values, _| gone(values)))
 }
 
 /// Retires all segments of ended processes under the directory's lock. Returns the number of series
 /// dropped.
-fn fold_all(directory: &Directory, drop: &dyn Fn(&mut Totals) -> usize) -> Result<usize, SegmentError> {
+fn fold_all(directory: &Directory, drop: DropSeries<'_>) -> Result<usize, SegmentError> {
     let mut all = 0;
     loop {
         let (folded, dropped) = add_to_totals(directory, &mut |_| None, drop)?;
@@ -80,7 +84,7 @@ pub(crate) fn note_overflowed(
 ) -> Result<Overflowed, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
     // The caller's `drop_series` folds again, and returns the error.
-    let _ = fold_all(directory, &|_| 0);
+    let _ = fold_all(directory, &|_, _| 0);
     let file = read_totals(directory)?;
     let mut ids = directory.segments()?;
     ids.retain(|id| !file.folded.contains(id));
@@ -118,19 +122,17 @@ fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) ->
 pub(crate) fn try_forget(
     directory: &Directory,
     listing: Listing<'_>,
-    family: &FamilyDescriptor,
-    gone: &dyn Fn(&[String]) -> bool,
+    drop: DropSeries<'_>,
 ) -> Result<usize, SegmentError> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
-    add_to_totals(directory, listing, &|totals| totals.remove_series(family, gone))
-        .map(|(_, dropped)| dropped)
+    add_to_totals(directory, listing, drop).map(|(_, dropped)| dropped)
 }
 
 /// Retires under the directory's lock. Returns the number of segments folded and of series dropped.
 fn add_to_totals(
     directory: &Directory,
     listing: Listing<'_>,
-    drop: &dyn Fn(&mut Totals) -> usize,
+    drop: DropSeries<'_>,
 ) -> Result<(usize, usize), SegmentError> {
     failpoint::hit("retire/locked");
     directory.remove_stale_temp_files()?;
@@ -148,17 +150,20 @@ fn add_to_totals(
     let mut rest = read_dead(directory, &ids);
     let is_same = rest.is_empty() && file.folded.len() == named;
     let placement = decide(directory, &file.totals, &rest, &ids, listing)?;
+    let drop_from = |TotalsFile { totals, folded, .. }: &mut TotalsFile| {
+        drop(totals, &|id| ids.contains(&id) && !folded.contains(&id))
+    };
     let (mut folded, mut dropped) = (0, 0);
     let mut next = Some(file);
     loop {
-        let (batch, gone) = match add_some_to_totals(directory, next.take(), &rest, &placement, drop, is_same)
-        {
-            Ok(done) => done,
-            // Removed files may occupy the disk until readers close them. The next retirement folds
-            // the rest.
-            Err(SegmentError::Io(error)) if folded > 0 && directory::is_full(&error) => break,
-            Err(bad) => return Err(bad),
-        };
+        let (batch, gone) =
+            match add_some_to_totals(directory, next.take(), &rest, &placement, &drop_from, is_same) {
+                Ok(done) => done,
+                // Removed files may occupy the disk until readers close them. The next retirement folds
+                // the rest.
+                Err(SegmentError::Io(error)) if folded > 0 && directory::is_full(&error) => break,
+                Err(bad) => return Err(bad),
+            };
         dropped += gone;
         for dead in rest.drain(batch) {
             if dead.is_unreadable() {
@@ -192,7 +197,7 @@ fn add_some_to_totals(
     read: Option<TotalsFile>,
     rest: &[DeadSegment],
     placement: &Placement,
-    drop: &dyn Fn(&mut Totals) -> usize,
+    drop: &dyn Fn(&mut TotalsFile) -> usize,
     is_same: bool,
 ) -> Result<(Range<usize>, usize), SegmentError> {
     let mut read = read;
@@ -215,7 +220,7 @@ fn add_some_to_totals(
         if let Some(all) = superseded {
             file.totals.cut_superseded(&all);
         }
-        let dropped = drop(&mut file.totals);
+        let dropped = drop(&mut file);
         if is_same && dropped == 0 {
             return Ok((batch, 0));
         }

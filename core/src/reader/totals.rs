@@ -105,17 +105,17 @@ impl Totals {
         }
     }
 
-    /// Drops series of a family. Returns the number of series.
+    /// Drops the series of a family for which `gone` is true. Returns the number of series.
     pub(crate) fn remove_series(
         &mut self,
         family: &FamilyDescriptor,
-        gone: &dyn Fn(&[String]) -> bool,
+        gone: &dyn Fn(&[String], &SeriesTotal) -> bool,
     ) -> usize {
         let Some(shapes) = self.families.get_mut(&family.name) else { return 0 };
         let mut dropped = 0;
         for total in shapes.iter_mut().filter(|total| total.record.is_compatible(family)) {
             let count = total.series.len();
-            total.series.retain(|values, _| !gone(values));
+            total.series.retain(|values, total| !gone(values, total));
             dropped += count - total.series.len();
         }
         shapes.retain(|total| !total.series.is_empty());

@@ -12,7 +12,7 @@ use super::Registry;
 use super::{Family, FamilyOptions};
 use crate::{
     error::Result,
-    maintenance::{forget_expired, own_overflowed, remove_series},
+    maintenance::{own_overflowed, remove_series},
     observe::{Recorder, UnsortedLabels},
     reader::Reader,
     snapshot::{self, Snapshot, Value},
@@ -234,9 +234,7 @@ impl Registry {
         {
             // A copy that was finished since the reader dropped the series belongs to an ended
             // process, and would show them again.
-            for expired in reader.expired() {
-                forget_expired(&self.recorder, &expired.family, &|values| expired.series.contains(values));
-            }
+            reader.forget_again();
         }
         Ok((snapshot, expired))
     }

@@ -42,6 +42,7 @@ use crate::{
     },
     policy::agreement::Precedence,
     snapshot::timeline::Timeline,
+    sum::ExactSum,
 };
 use arrivals::Arrivals;
 use family::FamilyAggregate;
@@ -160,6 +161,24 @@ impl Aggregator {
     pub(crate) fn is_in_totals(&self, number: u64, series: &HashSet<Arc<[String]>>) -> bool {
         let of_family = |id: &u64| self.series.get(id).filter(|series| series.shape == number);
         self.in_totals.iter().filter_map(of_family).any(|one| series.contains(&one.labels))
+    }
+
+    /// Returns the ids of the directory's segments by their ranks.
+    pub(crate) fn segment_ids(&self) -> HashMap<u32, u64> {
+        let of_directory = self.segments.iter().filter(|(key, _)| !key.in_memory);
+        of_directory.map(|(key, segment)| (segment.rank, key.id)).collect()
+    }
+
+    /// Returns count and sum of the shares of a family's series that come from the totals, or from
+    /// ranks of segments for which `is_folded` is true.
+    pub(crate) fn part(
+        &self,
+        number: u64,
+        labels: &[String],
+        is_folded: impl Fn(u32) -> bool,
+    ) -> Option<(u64, ExactSum)> {
+        let id = self.shapes.get(&number)?.series.get(labels)?;
+        Some(self.series.get(id)?.part(|origin| origin == LaneOrigin::TOTALS || is_folded(origin.rank())))
     }
 
     fn put_overflowed(&mut self, over: &Overflowed) {

@@ -26,6 +26,7 @@ use crate::{
     format::{descriptor::FamilyDescriptor, series_word::SeriesWord},
     reader::totals::SeriesTotal,
     snapshot::{Exemplar, Observation, Window, timeline::Timeline},
+    sum::ExactSum,
 };
 pub(crate) use shown::Activity;
 use update::NEVER;
@@ -95,6 +96,15 @@ impl SeriesAggregate {
     /// Returns the oldest origin; none if the series has no shares.
     pub(crate) fn first(&self) -> Option<LaneOrigin> {
         self.shares.first_key_value().map(|(&origin, _)| origin)
+    }
+
+    /// Returns count and sum of the shares of those origins.
+    pub(crate) fn part(&self, is_in: impl Fn(LaneOrigin) -> bool) -> (u64, ExactSum) {
+        let shares = self.shares.iter().filter(|(origin, _)| is_in(**origin)).map(|(_, share)| &share.total);
+        shares.fold((0, ExactSum::default()), |(count, mut sum), total| {
+            sum.add(&total.sum);
+            (count.saturating_add(total.count), sum)
+        })
     }
 
     /// Adds or replaces the share of a lane. An existing share must be of the same incarnation.
