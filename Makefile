@@ -22,7 +22,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install tools-core tools-rust tools-python test test-rust test-portable test-python test-sdks packages release-check sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos differential faults soak attack fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-core tools-rust tools-python test test-rust test-portable test-python test-sdks packages release-check sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos differential faults soak attack fuzz sanitize book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,6 +137,10 @@ fuzz: .venv/wheel ## Feed each fuzz target hostile input for T=60 seconds, and k
 	@.venv/bin/python -m pip -q --disable-pip-version-check install atheris==3.0.0
 	@mkdir -p fuzz/corpus/python
 	.venv/bin/python fuzz/python/boundary.py -max_total_time=$(T) -max_len=400 -verbosity=0 -print_final_stats=1 fuzz/corpus/python fuzz/python/seeds
+
+# CHECKS=miri runs one of them; `.ci/sanitize.sh --help` lists them.
+sanitize: ## Run unit tests of the core under AddressSanitizer, ThreadSanitizer and Miri, with a nightly Rust that it installs (CHECKS=miri)
+	@.ci/sanitize.sh $(CHECKS)
 
 attack: ## Attack `ictus serve` as hostile clients do, and print its memory (some minutes; ICTUS_ATTACK_SCALE)
 	ICTUS_ATTACK_SCALE=$${ICTUS_ATTACK_SCALE:-5} cargo test --release --package ictus-exporter --locked --test attack -- --nocapture --test-threads=1
