@@ -38,6 +38,7 @@ RETIRED = set(
         refused_file_system remove_unfinished rounded_off seconds_a_count snapshot_within
         standing_totals sum_before table_for trusts_processor_counter unfinished_name upto
         with_new_lane with_rest
+        Lost arrange newest_gone recorded_state sixteenth sixteenths take_back
         """,
     )
 )

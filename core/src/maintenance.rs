@@ -35,7 +35,7 @@ impl<M: MetricHandle> Family<M> {
     ///
     /// After that, [`labels`](Family::labels) returns a new series, which starts at zero.
     /// Observations through handles of the removed series are rejected and counted in
-    /// [`Lost::removed`](crate::snapshot::Lost::removed), as are concurrent observations of other
+    /// [`HealthCounts::removed`](crate::snapshot::HealthCounts::removed), as are concurrent observations of other
     /// threads. Other running processes of the directory still show their part of the series until
     /// they remove it too. If they allow fewer series than are left, that part may move to the
     /// [`OVERFLOW`](crate::OVERFLOW) series.

@@ -277,7 +277,7 @@ fn invalid_input_is_counted_and_not_recorded() {
     timer.observe(-0.0);
     timer.observe(limit.next_down());
     let snapshot = registry.snapshot().unwrap();
-    let (timing, lost) = (timing(&snapshot, "work_seconds", &[]), &snapshot.health.lost);
+    let (timing, lost) = (timing(&snapshot, "work_seconds", &[]), &snapshot.health.counts);
     assert_eq!((timing.count, window(&timing)), (2, vec![0.0, limit.next_down()]));
     assert_eq!(snapshot.family("jobs").unwrap().get(&[]), Some(&Value::Counter(0.0)));
     assert_eq!((lost.nan, lost.negative, lost.too_large), (4, 4, 6));
@@ -353,7 +353,7 @@ fn child_with_a_limited_disk() {
     let short = timing(&snapshot, "work_seconds", &["0"]);
     let newest: Vec<f64> = (3000 - short.window.len()..3000).map(|number| number as f64).collect();
     assert_eq!((window(&short), short.sum), (newest, 2999.0 * 1500.0));
-    let lost = &snapshot.health.lost;
+    let lost = &snapshot.health.counts;
     assert!(lost.truncated_windows > 0 && lost.process_local_lanes > 0 && lost.no_memory == 0, "{lost:?}");
 }
 
@@ -387,7 +387,7 @@ fn forked_child_has_its_own_segment() {
     assert_eq!(status, 0);
     timer.observe(1.0);
     let seen = snapshots(directory.path())();
-    assert_eq!((timing(&seen, "work_seconds", &[]).count, seen.health.lost.reentered), (21, 0));
+    assert_eq!((timing(&seen, "work_seconds", &[]).count, seen.health.counts.reentered), (21, 0));
     assert_eq!(
         seen.family("active").unwrap().get(&[]),
         Some(&Value::Gauge(1.0)),

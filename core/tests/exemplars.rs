@@ -90,7 +90,7 @@ fn invalid_trace_id_drops_the_exemplar_and_records_the_observation() {
         (timing(&snapshot, "work_seconds", &[]).count, &*timing(&snapshot, "work_seconds", &[]).exemplars),
         (5, &[][..])
     );
-    let lost = &snapshot.health.lost;
+    let lost = &snapshot.health.counts;
     assert_eq!((lost.exemplars, lost.nan, lost.negative, lost.too_large), (5, 1, 1, 1));
     let text = expose::text(&Exposition::new(&snapshot, &View::default()));
     assert!(text.lines().any(|line| line == "ictus_exemplars_rejected_total 5.0"), "{text}");

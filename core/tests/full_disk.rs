@@ -40,11 +40,11 @@ fn full_disk_wraps_lanes_and_puts_new_ones_in_memory() {
     assert_eq!(timing(&own, "work_seconds", &["1"]).window.len(), 1000);
     assert!(timing(&own, "work_seconds", &["0"]).window.len() < 1000);
     assert!(
-        own.health.lost.truncated_windows > 0 && own.health.lost.process_local_lanes > 0,
+        own.health.counts.truncated_windows > 0 && own.health.counts.process_local_lanes > 0,
         "{:?}",
         own.health
     );
-    assert_eq!(own.health.lost.no_memory, 0);
+    assert_eq!(own.health.counts.no_memory, 0);
 
     // Other processes see the series that are in the file, with exact totals.
     let seen = Reader::new(parent.path()).without_retiring().snapshot().unwrap();
@@ -119,7 +119,7 @@ fn lanes_in_memory_and_in_files_are_in_one_order() {
     std::thread::scope(|scope| {
         scope.spawn(|| (0..1000).for_each(|_| timer.observe(2.0)));
     });
-    assert!(registry.snapshot().unwrap().health.lost.process_local_lanes > 0);
+    assert!(registry.snapshot().unwrap().health.counts.process_local_lanes > 0);
     check(2.0);
     (0..1000).for_each(|_| timer.observe(3.0));
     check(3.0);

@@ -140,12 +140,12 @@ fn closed_descriptor_is_counted_when_the_file_grows() {
         timer(&registry, "first").observe(1.0);
         close_all();
         (0..500).for_each(|series| timer(&registry, &series.to_string()).observe(1.0));
-        assert_eq!(registry.snapshot().unwrap().health.lost.closed_descriptors, 1);
+        assert_eq!(registry.snapshot().unwrap().health.counts.closed_descriptors, 1);
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     host(NAME, directory.path(), |_| ());
-    assert_eq!(Reader::new(directory.path()).snapshot().unwrap().health.lost.closed_descriptors, 1);
+    assert_eq!(Reader::new(directory.path()).snapshot().unwrap().health.counts.closed_descriptors, 1);
     assert_eq!(count(directory.path()), 501);
 }
 
@@ -301,7 +301,7 @@ fn address_space_is_a_fraction_of_the_limit() {
             let grown = address_space() - at_start;
             assert!(grown < 100 << 10, "{grown} KB");
             let snapshot = registry.snapshot().unwrap();
-            assert_eq!(snapshot.health.lost.no_memory + snapshot.health.lost.process_local_lanes, 0);
+            assert_eq!(snapshot.health.counts.no_memory + snapshot.health.counts.process_local_lanes, 0);
             assert_eq!(snapshot.family("work_seconds").unwrap().series.len(), 951);
             drop(registry);
         }
@@ -383,7 +383,7 @@ fn threads_that_start_together_create_one_segment() {
         // Stacks, and arenas of the allocator, which may reserve 64 MB for each of 8 per processor.
         assert!(grown < 2 << 20, "{grown} KB");
         assert_eq!(segments(&directory), 1);
-        assert_eq!(registry.snapshot().unwrap().health.lost.process_local_lanes, 0);
+        assert_eq!(registry.snapshot().unwrap().health.counts.process_local_lanes, 0);
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -414,7 +414,7 @@ fn lack_of_address_space_is_counted_and_recording_resumes() {
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
         let timer = timer(&registry, "first");
         (0..1000).for_each(|_| timer.observe(1.0));
-        let lost = registry.local_snapshot().map(|snapshot| snapshot.health.lost.no_memory);
+        let lost = registry.local_snapshot().map(|snapshot| snapshot.health.counts.no_memory);
         // SAFETY: reads a local.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const old) }, 0);
         assert_eq!(lost.unwrap(), 1000);
@@ -427,7 +427,7 @@ fn lack_of_address_space_is_counted_and_recording_resumes() {
     host("lack_of_address_space_is_counted_and_recording_resumes", directory.path(), |_| ());
     assert_eq!(count(directory.path()), 10);
     // Other processes see the rejected observations.
-    let lost = Reader::new(directory.path()).snapshot().unwrap().health.lost;
+    let lost = Reader::new(directory.path()).snapshot().unwrap().health.counts;
     assert_eq!(lost.no_memory, 1000);
 }
 

@@ -119,7 +119,7 @@ fn signal_handler_may_observe_the_interrupted_series() {
     }
     sender.join().unwrap();
     let snapshot = registry.snapshot().unwrap();
-    let (timing, dropped) = (timing(&snapshot, "work_seconds", &[]), snapshot.health.lost.reentered);
+    let (timing, dropped) = (timing(&snapshot, "work_seconds", &[]), snapshot.health.counts.reentered);
     assert_eq!(timing.count, own + HANDLED.load(Ordering::Relaxed) - dropped, "{dropped} were dropped");
     assert_eq!(timing.sum, timing.count as f64);
     assert_eq!(timing.distribution.count(), timing.count);

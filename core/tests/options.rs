@@ -169,7 +169,7 @@ fn series_beyond_the_limit_are_one_series() {
     assert_eq!(jobs.series.len(), 11);
     assert_eq!(jobs.get(&["x", "3"]), Some(&Value::Counter(1.0)));
     assert_eq!(jobs.get(&[OVERFLOW, OVERFLOW]), Some(&Value::Counter(90.0)));
-    assert_eq!(snapshot.health.lost.overflowed, 90);
+    assert_eq!(snapshot.health.counts.overflowed, 90);
 }
 
 #[test]

@@ -23,10 +23,10 @@ use tmpfs::Tmpfs;
 const RECOVERY_TIME: Duration = Duration::from_secs(15);
 
 /// The content of each thread's series in a snapshot: count and sum of the timer, counter, gauge.
-type Seen = BTreeMap<String, [f64; 4]>;
+type CountsByThread = BTreeMap<String, [f64; 4]>;
 
-fn seen(snapshot: &Snapshot) -> Seen {
-    let mut seen = Seen::new();
+fn seen(snapshot: &Snapshot) -> CountsByThread {
+    let mut seen = CountsByThread::new();
     for family in &snapshot.families {
         for series in &family.series {
             let one = seen.entry(series.labels.first().cloned().unwrap_or_default()).or_default();
@@ -78,7 +78,7 @@ fn expected(count: u64) -> [f64; 4] {
 }
 
 /// Waits until a reader outside of the registry sees exactly that content.
-fn wait_for(directory: &Path, expected: &Seen) {
+fn wait_for(directory: &Path, expected: &CountsByThread) {
     let deadline = Instant::now() + RECOVERY_TIME;
     loop {
         let shown = seen(&read(directory));
@@ -185,7 +185,7 @@ fn first_observation_on_a_full_disk_appears_when_it_has_space() {
         thread::sleep(Duration::from_millis(1500));
     });
     let snapshot = read(parent.path());
-    assert!(snapshot.health.lost.process_local_lanes > 0, "{:?}", snapshot.health);
+    assert!(snapshot.health.counts.process_local_lanes > 0, "{:?}", snapshot.health);
     wait_until(|| recovery_threads() == 0);
 }
 
@@ -198,7 +198,7 @@ fn series_created_on_a_full_disk_appear_when_it_has_space() {
     (1..=10).for_each(|number| early.record(number));
     let filler = parent.path().join("filler");
     fs::write(&filler, vec![0; 80 << 20]).unwrap_err();
-    let mut all = Seen::from([("before".to_owned(), expected(10))]);
+    let mut all = CountsByThread::from([("before".to_owned(), expected(10))]);
     for index in 0..100 {
         let label = format!("during {index}");
         let handles = Handles::new(&registry, &label);
@@ -279,7 +279,7 @@ fn registry_dropped_before_its_recovery_writes_its_observations() {
     let mut left = expected(100);
     // The gauge of an ended process does not count.
     left[3] = 0.0;
-    wait_for(parent.path(), &Seen::from([("a".to_owned(), left)]));
+    wait_for(parent.path(), &CountsByThread::from([("a".to_owned(), left)]));
 }
 
 #[test]
@@ -399,11 +399,11 @@ fn directory_of_this_process() -> Option<PathBuf> {
     std::env::var_os(DIRECTORY).map(Into::into)
 }
 
-fn without_gauge(count: u64) -> Seen {
+fn without_gauge(count: u64) -> CountsByThread {
     let mut left = expected(count);
     // The gauge of an ended process does not count.
     left[3] = 0.0;
-    Seen::from([("a".to_owned(), left)])
+    CountsByThread::from([("a".to_owned(), left)])
 }
 
 /// Removes files of the folder, apart from those that a process renames or removes meanwhile.

@@ -75,13 +75,13 @@ fn removed_series_is_absent_and_restarts_at_zero() {
             assert_eq!(registry.snapshot().unwrap().families, []);
             // Handles of removed series record nothing, and the health counter counts the rejected
             // calls.
-            let rejected = registry.snapshot().unwrap().health.lost.removed;
+            let rejected = registry.snapshot().unwrap().health.counts.removed;
             timer.observe(1.0);
             counter.inc();
             gauge.set(7.0);
             gauge.add(7.0);
             let snapshot = registry.snapshot().unwrap();
-            assert_eq!((snapshot.families.len(), snapshot.health.lost.removed), (0, rejected + 4));
+            assert_eq!((snapshot.families.len(), snapshot.health.counts.removed), (0, rejected + 4));
         }
     }
 }
@@ -460,7 +460,7 @@ fn idle_series_expire_and_their_handles_revive_them() {
         assert_eq!(names(&snapshot), [["busy", "idle", "new"]; 3]);
         assert_eq!(values(timing(&shown(&snapshot, "work_seconds")["idle"])), [5.0], "from zero");
         assert_eq!(shown(&snapshot, "jobs")["idle"], Value::Counter(1.0));
-        assert_eq!(snapshot.health.lost.removed, 0);
+        assert_eq!(snapshot.health.counts.removed, 0);
     }
 }
 
@@ -537,7 +537,7 @@ fn expiring_labels_take_bounded_memory() {
         (0..50).for_each(|x| timers.labels(&[&format!("{round}/{x}")]).unwrap().observe(1.0));
         thread::sleep(IDLE + IDLE / 2);
         let snapshot = registry.snapshot().unwrap();
-        assert_eq!(snapshot.health.lost.overflowed, 0, "round {round}");
+        assert_eq!(snapshot.health.counts.overflowed, 0, "round {round}");
         if round == 5 {
             bytes = segment_bytes(directory.path());
         }

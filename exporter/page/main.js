@@ -132,13 +132,13 @@ function offerGroups() {
 function overview() {
   const timers = [...store.series.values()].filter((series) => series.type === "timer");
   const rates = timers.reduce((sum, series) => sum + (series.rate ?? 0), 0);
-  const lost = Object.entries(store.health.lost).filter(([, count]) => count > 0);
+  const counts = Object.entries(store.health.counts).filter(([, count]) => count > 0);
   const lines = [`${plain(timers.length)} timers, ${rate(rates)} observations per second.`];
   if (table.needle) lines[0] += ` ${plain(table.shown.length)} of ${plain(store.series.size)} series match the search.`;
   if (store.series.size === 0) lines.push("Nothing is recorded yet. Series appear as soon as a worker records; ictus check names the cause if none does.");
   if (location.hash.length > 1 && chosen() === null) lines.push("The series in this page's address does not exist (any more).");
   if (store.health.bad_segments > 0) lines.push(`${store.health.bad_segments} segments cannot be read: ictus check names the cause.`);
-  if (lost.length > 0) lines.push(`Left out: ${lost.map(([why, count]) => `${plain(count)} ${why.replaceAll("_", " ")}`).join(", ")}.`);
+  if (counts.length > 0) lines.push(`Left out: ${counts.map(([why, count]) => `${plain(count)} ${why.replaceAll("_", " ")}`).join(", ")}.`);
   byId("overview").replaceChildren(...lines.map((line) => element("p", { textContent: line })));
   const none = byId("none");
   none.hidden = store.series.size === 0 || table.shown.length > 0;

@@ -21,7 +21,7 @@ const VERSION: u32 = 1;
 pub(crate) fn json(snapshot: &Snapshot, view: &View) -> Vec<u8> {
     let names: Vec<_> = snapshot.families.iter().map(|family| FamilyNames::new(view, family)).collect();
     let families = snapshot.families.iter().zip(&names).map(|(one, names)| family(one, names)).collect();
-    let recorded = Recorded { version: VERSION, families, health: health(&snapshot.health) };
+    let recorded = SnapshotJson { version: VERSION, families, health: health(&snapshot.health) };
     // Serialization fails only if a key is not a string or the writer fails; neither happens here.
     let mut bytes = serde_json::to_vec(&recorded).unwrap_or_default();
     bytes.push(b'\n');
@@ -29,7 +29,7 @@ pub(crate) fn json(snapshot: &Snapshot, view: &View) -> Vec<u8> {
 }
 
 #[derive(Serialize)]
-struct Recorded<'a> {
+struct SnapshotJson<'a> {
     version: u32,
     families: Vec<Family<'a>>,
     health: Health,
@@ -63,12 +63,12 @@ struct Series<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     shown_labels: Option<OwnLabels>,
     #[serde(flatten)]
-    value: Shown,
+    value: ValueJson,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Shown {
+enum ValueJson {
     State { value: f64 },
     Timing { count: u64, sum: f64, window: usize, quantiles: Option<Quantiles> },
 }
@@ -111,11 +111,11 @@ struct Health {
     conflicting_definitions: u64,
     saturated_sums: u64,
     bytes: u64,
-    lost: Counts,
+    counts: CountsJson,
 }
 
 /// Names and their counts; each name occurs once.
-struct Counts(Vec<(&'static str, u64)>);
+struct CountsJson(Vec<(&'static str, u64)>);
 
 impl Serialize for Labels<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -129,7 +129,7 @@ impl Serialize for OwnLabels {
     }
 }
 
-impl Serialize for Counts {
+impl Serialize for CountsJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().copied())
     }
@@ -146,7 +146,7 @@ fn family<'a>(family: &'a snapshot::Family, names: &'a FamilyNames) -> Family<'a
     let series = family.series.iter().map(|series| Series {
         labels: Labels(&family.label_names, &series.labels),
         shown_labels: shown_labels(names, series),
-        value: shown(&series.value),
+        value: value_json(&series.value),
     });
     Family {
         name,
@@ -167,17 +167,17 @@ fn shown_labels(names: &FamilyNames, series: &snapshot::Series) -> Option<OwnLab
     (!is_recorded).then(|| OwnLabels(shown.into_iter().map(owned).collect()))
 }
 
-fn shown(value: &Value) -> Shown {
+fn value_json(value: &Value) -> ValueJson {
     match value {
-        Value::Counter(value) | Value::Gauge(value) => Shown::State { value: *value },
-        Value::Timer(Timing { count, sum, window, .. }) => Shown::Timing {
+        Value::Counter(value) | Value::Gauge(value) => ValueJson::State { value: *value },
+        Value::Timer(Timing { count, sum, window, .. }) => ValueJson::Timing {
             count: *count,
             sum: *sum,
             window: window.len(),
             quantiles: Quantiles::new(window),
         },
         // A kind that this version cannot show: the series is listed with the value `null`.
-        _ => Shown::State { value: f64::NAN },
+        _ => ValueJson::State { value: f64::NAN },
     }
 }
 
@@ -200,7 +200,7 @@ fn health(health: &snapshot::Health) -> Health {
         conflicting_definitions,
         saturated_sums,
         bytes,
-        lost: Counts(health.lost.counts().collect()),
+        counts: CountsJson(health.counts.counts().collect()),
     }
 }
 

@@ -154,7 +154,7 @@ fn dump_prints_json() {
     assert_eq!((&series["window"], &series["quantiles"]["p50"]), (&100.into(), &0.0505.into()));
     assert_eq!(family("level")["series"][0]["value"], 3.5);
     assert_eq!(family("task_poll_time")["origin"], "conductor");
-    assert_eq!(shown["health"]["lost"]["nan"], 1);
+    assert_eq!(shown["health"]["counts"]["nan"], 1);
     assert_eq!(shown["health"]["live_segments"], 1);
 }
 

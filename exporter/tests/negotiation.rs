@@ -13,7 +13,7 @@ use std::{
 };
 
 use flate2::read::GzDecoder;
-use http_client::{Answer, ask_with, tcp};
+use http_client::{Response, ask_with, tcp};
 use ictus::{
     Reader, catalog, expose,
     surface::{Exposition, ShownFamily, ShownType, Surface, View},
@@ -71,7 +71,7 @@ impl Endpoint {
         Endpoint { directory, registry, source, server }
     }
 
-    fn get(&self, target: &str, lines: &[&str]) -> Answer {
+    fn get(&self, target: &str, lines: &[&str]) -> Response {
         ask_with(tcp(&self.server), "GET", target, lines)
     }
 }
@@ -317,7 +317,7 @@ fn head_has_the_headers_of_get() {
         let get = ask_with(address, "GET", target, lines);
         let head = ask_with(address, "HEAD", target, lines);
         assert!(!get.bytes.is_empty() && head.bytes.is_empty(), "{lines:?}");
-        let dateless = |answer: &Answer| {
+        let dateless = |answer: &Response| {
             let lines = answer.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
             lines.map(str::to_owned).collect::<Vec<_>>()
         };

@@ -18,7 +18,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http_client::Answer;
+use http_client::Response;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use terminal::{ictus, outcome, serve};
 use tokio_rustls::rustls::{
@@ -67,7 +67,7 @@ impl Files {
 }
 
 /// Sends a request over TLS, from a client that trusts this certificate alone.
-fn ask(address: SocketAddr, trusted: &Path, target: &str, lines: &[&str]) -> std::io::Result<Answer> {
+fn ask(address: SocketAddr, trusted: &Path, target: &str, lines: &[&str]) -> std::io::Result<Response> {
     ask_as(address, trusted, None, target, lines)
 }
 
@@ -78,7 +78,7 @@ fn ask_as(
     proof: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     target: &str,
     lines: &[&str],
-) -> std::io::Result<Answer> {
+) -> std::io::Result<Response> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(trusted).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));

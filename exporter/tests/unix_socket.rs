@@ -26,7 +26,7 @@ fn serve(path: &Path) -> Result<Server, Error> {
     Server::start(Source::from_fn(|_| TEXT.to_owned()), BoundAddress::Unix(path.to_owned()).into())
 }
 
-fn get(path: &Path, target: &str) -> http_client::Answer {
+fn get(path: &Path, target: &str) -> http_client::Response {
     ask_on(UnixStream::connect(path).unwrap(), "GET", target, &[])
 }
 

@@ -9,7 +9,7 @@ use crate::{
     gauge::ictus_gauge,
     guard::guard,
     ictus_registry, ictus_status, ictus_str,
-    string::{borrow, give, strings},
+    string::{borrow, into_out, strings},
     timer::ictus_timer,
 };
 
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn ictus_catalog_timer_new(
         let values = unsafe { strings(label_values, label_count) }?;
         let family = registry.0.catalog_timer(definition(metric)?)?;
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_timer(family.labels(&values)?))) }
+        unsafe { into_out(out, || Ok(ictus_timer(family.labels(&values)?))) }
     })
 }
 
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn ictus_catalog_counter_new(
         let values = unsafe { strings(label_values, label_count) }?;
         let family = registry.0.catalog_counter(definition(metric)?)?;
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_counter(family.labels(&values)?))) }
+        unsafe { into_out(out, || Ok(ictus_counter(family.labels(&values)?))) }
     })
 }
 
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn ictus_catalog_gauge_new(
         let values = unsafe { strings(label_values, label_count) }?;
         let family = registry.0.catalog_gauge(definition(metric)?)?;
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_gauge(family.labels(&values)?))) }
+        unsafe { into_out(out, || Ok(ictus_gauge(family.labels(&values)?))) }
     })
 }
 

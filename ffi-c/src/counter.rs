@@ -5,8 +5,8 @@ use ictus::Counter;
 use crate::{
     guard::guard,
     ictus_registry, ictus_status, ictus_str,
-    status::recorded,
-    string::{borrow, give, strings, take_back},
+    status::check_observation,
+    string::{borrow, free, into_out, strings},
 };
 
 /// A counter: a handle of one series, a total that only increases.
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn ictus_counter_new(
         let values = unsafe { strings(label_values, label_count) }?;
         let make = || Ok(ictus_counter(registry.0.counter(name, help, &names)?.labels(&values)?));
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, make) }
+        unsafe { into_out(out, make) }
     })
 }
 
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn ictus_counter_add(counter: *const ictus_counter, by: f6
         // SAFETY: by convention, NULL or a counter that was not freed.
         let counter = unsafe { borrow(counter) }?;
         counter.0.add(by);
-        recorded(by)
+        check_observation(by)
     })
 }
 
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn ictus_counter_free(counter: *mut ictus_counter) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_counter_new` or `ictus_catalog_counter_new`,
         // and not used again.
-        unsafe { take_back(counter) };
+        unsafe { free(counter) };
         Ok(())
     });
 }

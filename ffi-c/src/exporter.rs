@@ -12,7 +12,7 @@ use crate::{
     guard::guard,
     ictus_status, ictus_str, ictus_write_fn,
     render::pass_on,
-    string::{borrow, give, take_back},
+    string::{borrow, free, into_out},
     view::view,
 };
 
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn ictus_exporter_start(
             Ok(ictus_exporter(server))
         };
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, make) }
+        unsafe { into_out(out, make) }
     })
 }
 
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn ictus_exporter_address(
 pub unsafe extern "C" fn ictus_exporter_stop(exporter: *mut ictus_exporter) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_exporter_start`, and not used again.
-        unsafe { take_back(exporter) };
+        unsafe { free(exporter) };
         Ok(())
     });
 }

@@ -7,7 +7,7 @@ use ictus::FamilyOptions;
 use crate::{
     guard::guard,
     ictus_status,
-    string::{array, borrow_mut, give, take_back},
+    string::{array, borrow_mut, free, into_out},
 };
 
 /// Options of families: how a family keeps observations, and how many series it can have. Pass
@@ -26,7 +26,7 @@ pub struct ictus_family_options(pub(crate) FamilyOptions);
 pub unsafe extern "C" fn ictus_family_options_new(out: *mut *mut ictus_family_options) -> ictus_status {
     guard(|| {
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_family_options(FamilyOptions::default()))) }
+        unsafe { into_out(out, || Ok(ictus_family_options(FamilyOptions::default()))) }
     })
 }
 
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn ictus_family_options_set_no_distribution(
 pub unsafe extern "C" fn ictus_family_options_free(options: *mut ictus_family_options) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_family_options_new`, and not used again.
-        unsafe { take_back(options) };
+        unsafe { free(options) };
         Ok(())
     });
 }

@@ -5,8 +5,8 @@ use ictus::Gauge;
 use crate::{
     guard::guard,
     ictus_registry, ictus_status, ictus_str,
-    status::recorded_state,
-    string::{borrow, give, strings, take_back},
+    status::check_gauge,
+    string::{borrow, free, into_out, strings},
 };
 
 /// A gauge: a handle of one series, a state of this process that may rise and fall. Readers
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn ictus_gauge_new(
         let values = unsafe { strings(label_values, label_count) }?;
         let make = || Ok(ictus_gauge(registry.0.gauge(name, help, &names)?.labels(&values)?));
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, make) }
+        unsafe { into_out(out, make) }
     })
 }
 
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn ictus_gauge_set(gauge: *const ictus_gauge, to: f64) -> 
         // SAFETY: by convention, NULL or a gauge that was not freed.
         let gauge = unsafe { borrow(gauge) }?;
         gauge.0.set(to);
-        recorded_state(to)
+        check_gauge(to)
     })
 }
 
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn ictus_gauge_add(gauge: *const ictus_gauge, by: f64) -> 
         // SAFETY: by convention, NULL or a gauge that was not freed.
         let gauge = unsafe { borrow(gauge) }?;
         gauge.0.add(by);
-        recorded_state(by)
+        check_gauge(by)
     })
 }
 
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn ictus_gauge_free(gauge: *mut ictus_gauge) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_gauge_new` or `ictus_catalog_gauge_new`,
         // and not used again.
-        unsafe { take_back(gauge) };
+        unsafe { free(gauge) };
         Ok(())
     });
 }

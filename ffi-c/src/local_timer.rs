@@ -5,8 +5,8 @@ use ictus::{LocalTimer, Stopwatch};
 use crate::{
     guard::guard,
     ictus_status, ictus_timer,
-    status::recorded,
-    string::{borrow, give, take_back},
+    status::check_observation,
+    string::{borrow, free, into_out},
 };
 
 /// A local timer: a timer bound to the thread that created it, for the hottest loops. It
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn ictus_local_timer_new(
         // SAFETY: by convention, NULL or a timer that was not freed.
         let timer = unsafe { borrow(timer) }?;
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_local_timer(timer.0.local()))) }
+        unsafe { into_out(out, || Ok(ictus_local_timer(timer.0.local()))) }
     })
 }
 
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn ictus_local_timer_observe(
         // SAFETY: by convention, NULL or this thread's local timer, which was not freed.
         let local = unsafe { borrow(local) }?;
         local.0.observe(seconds);
-        recorded(seconds)
+        check_observation(seconds)
     })
 }
 
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn ictus_local_timer_observe_at(
         // SAFETY: by convention, NULL or this thread's local timer, which was not freed.
         let local = unsafe { borrow(local) }?;
         local.0.observe_at(seconds, Stopwatch::from_bits(end).stamp());
-        recorded(seconds)
+        check_observation(seconds)
     })
 }
 
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn ictus_local_timer_observe_since(
 pub unsafe extern "C" fn ictus_local_timer_free(local: *mut ictus_local_timer) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_local_timer_new`, and not used again.
-        unsafe { take_back(local) };
+        unsafe { free(local) };
         Ok(())
     });
 }

@@ -6,7 +6,7 @@ use crate::{
     family_options::idle_time,
     guard::guard,
     ictus_registry_options, ictus_status, ictus_str,
-    string::{borrow, give, put, strings, take_back},
+    string::{borrow, free, into_out, put, strings},
 };
 
 /// A registry: a set of families that this process records, in its own memory or in a
@@ -20,7 +20,7 @@ pub struct ictus_registry(pub(crate) Registry);
 pub unsafe extern "C" fn ictus_registry_new(out: *mut *mut ictus_registry) -> ictus_status {
     guard(|| {
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_registry(Registry::new()))) }
+        unsafe { into_out(out, || Ok(ictus_registry(Registry::new()))) }
     })
 }
 
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn ictus_registry_new_with(
         // SAFETY: by convention, NULL or options that were not freed and that no `_set` uses.
         let options = unsafe { borrow(options) }?.0.clone();
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_registry(Registry::with_options(options)))) }
+        unsafe { into_out(out, || Ok(ictus_registry(Registry::with_options(options)))) }
     })
 }
 
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn ictus_registry_open(
         // SAFETY: by convention, NULL or readable during this call.
         let directory = unsafe { directory.read() }?;
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_registry(Registry::open(directory)?))) }
+        unsafe { into_out(out, || Ok(ictus_registry(Registry::open(directory)?))) }
     })
 }
 
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn ictus_registry_open_with(
         // SAFETY: by convention, NULL or options that were not freed and that no `_set` uses.
         let options = unsafe { borrow(options) }?.0.clone();
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_registry(Registry::open_with(directory, options)?))) }
+        unsafe { into_out(out, || Ok(ictus_registry(Registry::open_with(directory, options)?))) }
     })
 }
 
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn ictus_registry_remove_idle(
 pub unsafe extern "C" fn ictus_registry_free(registry: *mut ictus_registry) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_registry_new`, `_open` or their `_with`, and not used again.
-        unsafe { take_back(registry) };
+        unsafe { free(registry) };
         Ok(())
     });
 }

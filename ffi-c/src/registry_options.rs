@@ -5,7 +5,7 @@ use ictus::RegistryOptions;
 use crate::{
     guard::guard,
     ictus_family_options, ictus_status,
-    string::{borrow, borrow_mut, give, take_back},
+    string::{borrow, borrow_mut, free, into_out},
 };
 
 /// Options of registries, for `ictus_registry_new_with` and `ictus_registry_open_with`.
@@ -22,7 +22,7 @@ pub struct ictus_registry_options(pub(crate) RegistryOptions);
 pub unsafe extern "C" fn ictus_registry_options_new(out: *mut *mut ictus_registry_options) -> ictus_status {
     guard(|| {
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_registry_options(RegistryOptions::default()))) }
+        unsafe { into_out(out, || Ok(ictus_registry_options(RegistryOptions::default()))) }
     })
 }
 
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn ictus_registry_options_set_utf8_names(
 pub unsafe extern "C" fn ictus_registry_options_free(options: *mut ictus_registry_options) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_registry_options_new`, and not used again.
-        unsafe { take_back(options) };
+        unsafe { free(options) };
         Ok(())
     });
 }

@@ -5,7 +5,7 @@ use ictus::{GivenLabels, Snapshot, snapshot::Value};
 use crate::{
     guard::guard,
     ictus_registry, ictus_status, ictus_str,
-    string::{array, borrow, give, put, strings, take_back},
+    string::{array, borrow, free, into_out, put, strings},
 };
 
 /// A snapshot: the values of every series at one moment, merged over all processes of the
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn ictus_snapshot_new(
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, || Ok(ictus_snapshot(registry.0.snapshot()?, registry.0.given_labels()))) }
+        unsafe { into_out(out, || Ok(ictus_snapshot(registry.0.snapshot()?, registry.0.given_labels()))) }
     })
 }
 
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn ictus_snapshot_quantiles(
 pub unsafe extern "C" fn ictus_snapshot_free(snapshot: *mut ictus_snapshot) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_snapshot_new`, and not used again.
-        unsafe { take_back(snapshot) };
+        unsafe { free(snapshot) };
         Ok(())
     });
 }

@@ -91,7 +91,7 @@ impl ictus_status {
             }
             ictus_status::Unknown => "no series has that name and those label values\0",
             ictus_status::Address => {
-                "an invalid address: give one like 127.0.0.1:9464, localhost:0 or unix:/run/metrics.sock\0"
+                "an invalid address: into_out one like 127.0.0.1:9464, localhost:0 or unix:/run/metrics.sock\0"
             }
             ictus_status::TraceId => {
                 "recorded without its exemplar: a trace id has 1 to 96 bytes of UTF-8 and no control characters\0"
@@ -117,14 +117,14 @@ impl From<ictus::Error> for ictus_status {
 /// Returns an error if the core rejects this value of a counter or timer. The core itself
 /// reports no rejection.
 #[inline]
-pub(crate) fn recorded(value: f64) -> Result<(), ictus_status> {
+pub(crate) fn check_observation(value: f64) -> Result<(), ictus_status> {
     const LIMIT: f64 = (1u128 << 94) as f64;
     if (0.0..LIMIT).contains(&value) { Ok(()) } else { Err(ictus_status::Value) }
 }
 
 /// Returns an error if the core rejects this value of a gauge, which may be negative.
 #[inline]
-pub(crate) fn recorded_state(value: f64) -> Result<(), ictus_status> {
+pub(crate) fn check_gauge(value: f64) -> Result<(), ictus_status> {
     if value.is_finite() { Ok(()) } else { Err(ictus_status::Value) }
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn is_trace_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{all_statuses, ictus_status, ictus_status_text, is_trace_id, recorded};
+    use super::{all_statuses, check_observation, ictus_status, ictus_status_text, is_trace_id};
     use ictus::snapshot::Value;
     use std::collections::HashSet;
 
@@ -163,11 +163,11 @@ mod tests {
         let timer = registry.timer("t", "", &[]).unwrap().labels(&[]).unwrap();
         for value in good {
             timer.observe(value);
-            assert_eq!(recorded(value), Ok(()));
+            assert_eq!(check_observation(value), Ok(()));
         }
         for value in bad {
             timer.observe(value);
-            assert_eq!(recorded(value), Err(ictus_status::Value));
+            assert_eq!(check_observation(value), Err(ictus_status::Value));
         }
         let snapshot = registry.snapshot().unwrap();
         let Some(Value::Timer(timing)) = snapshot.family("t").unwrap().get(&[]) else { panic!() };
@@ -187,7 +187,7 @@ mod tests {
             let snapshot = registry.snapshot().unwrap();
             let Some(Value::Timer(timing)) = snapshot.family("t").unwrap().get(&[]) else { panic!() };
             assert_eq!(timing.exemplars.len(), usize::from(is_trace_id(id)), "{id:?}");
-            assert_eq!(snapshot.health.lost.exemplars, u64::from(!is_trace_id(id)), "{id:?}");
+            assert_eq!(snapshot.health.counts.exemplars, u64::from(!is_trace_id(id)), "{id:?}");
         }
     }
 

@@ -93,12 +93,12 @@ pub(crate) unsafe fn borrow_mut<'a, T>(pointer: *mut T) -> Result<&'a mut T, ict
 }
 
 /// Creates a `T` on the heap and writes its pointer to `out`. C frees it with the function
-/// of its noun, which calls [`take_back`].
+/// of its noun, which calls [`free`].
 ///
 /// # Safety
 ///
 /// `out` is NULL or writable.
-pub(crate) unsafe fn give<T>(
+pub(crate) unsafe fn into_out<T>(
     out: *mut *mut T,
     make: impl FnOnce() -> Result<T, ictus_status>,
 ) -> Result<(), ictus_status> {
@@ -125,14 +125,14 @@ pub(crate) unsafe fn put<T>(out: *mut T, value: T) -> Result<(), ictus_status> {
     Ok(())
 }
 
-/// Frees an object that [`give`] created. Does nothing for NULL.
+/// Frees an object that [`into_out`] created. Does nothing for NULL.
 ///
 /// # Safety
 ///
-/// `given` is NULL, or comes from `give` and is not used again.
-pub(crate) unsafe fn take_back<T>(given: *mut T) {
+/// `given` is NULL, or comes from `into_out` and is not used again.
+pub(crate) unsafe fn free<T>(given: *mut T) {
     if !given.is_null() {
-        // SAFETY: `give` made it from a box; the caller guarantees that it is freed only once.
+        // SAFETY: `into_out` made it from a box; the caller guarantees that it is freed only once.
         drop(unsafe { Box::from_raw(given) });
     }
 }

@@ -5,8 +5,8 @@ use ictus::{Stamp, Stopwatch, Timer};
 use crate::{
     guard::guard,
     ictus_family_options, ictus_registry, ictus_status, ictus_str,
-    status::{is_trace_id, recorded},
-    string::{array, borrow, give, strings, take_back},
+    status::{check_observation, is_trace_id},
+    string::{array, borrow, free, into_out, strings},
 };
 
 /// A timer: a handle of one series of durations in seconds, or of sizes in bytes if the
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn ictus_timer_new(
         let values = unsafe { strings(label_values, label_count) }?;
         let make = || Ok(ictus_timer(registry.0.timer(name, help, &names)?.labels(&values)?));
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, make) }
+        unsafe { into_out(out, make) }
     })
 }
 
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn ictus_timer_new_with(
         let options = &unsafe { borrow(options) }?.0;
         let make = || Ok(ictus_timer(registry.0.timer_with(name, help, &names, options)?.labels(&values)?));
         // SAFETY: by convention, NULL or writable.
-        unsafe { give(out, make) }
+        unsafe { into_out(out, make) }
     })
 }
 
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn ictus_timer_observe(timer: *const ictus_timer, seconds:
         // SAFETY: by convention, NULL or a timer that was not freed.
         let timer = unsafe { borrow(timer) }?;
         timer.0.observe(seconds);
-        recorded(seconds)
+        check_observation(seconds)
     })
 }
 
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn ictus_timer_observe_at(
         // SAFETY: by convention, NULL or a timer that was not freed.
         let timer = unsafe { borrow(timer) }?;
         timer.0.observe_at(seconds, Stopwatch::from_bits(end).stamp());
-        recorded(seconds)
+        check_observation(seconds)
     })
 }
 
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn ictus_timer_observe_exemplar(
             result => result?,
         };
         timer.0.observe_with_exemplar(seconds, trace_id);
-        recorded(seconds)?;
+        check_observation(seconds)?;
         if is_trace_id(trace_id) { Ok(()) } else { Err(ictus_status::TraceId) }
     })
 }
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn ictus_timer_observe_many(
         let seconds = unsafe { array(seconds, count) }?;
         let end = Stamp::now();
         seconds.iter().for_each(|&seconds| timer.0.observe_at(seconds, end));
-        seconds.iter().try_for_each(|&seconds| recorded(seconds))
+        seconds.iter().try_for_each(|&seconds| check_observation(seconds))
     })
 }
 
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn ictus_timer_free(timer: *mut ictus_timer) {
     guard(|| {
         // SAFETY: by convention, NULL or from `ictus_timer_new`, its `_with`, or `ictus_catalog_timer_new`,
         // and not used again.
-        unsafe { take_back(timer) };
+        unsafe { free(timer) };
         Ok(())
     });
 }

@@ -9,7 +9,7 @@ use super::exponential;
 #[derive(Debug)]
 pub(crate) struct Bounds {
     bounds: Box<[f64]>,
-    sixteenths: Box<[SubBucketBounds; exponential::SUB_BUCKETS]>,
+    sub_buckets: Box<[SubBucketBounds; exponential::SUB_BUCKETS]>,
     /// Whether a sixteenth contains more than one bound.
     crowded: bool,
 }
@@ -29,13 +29,13 @@ pub(crate) struct SubBucketBounds {
 
 impl Bounds {
     pub(crate) fn new(bounds: &[f64]) -> Bounds {
-        let sixteenths: Vec<(SubBucketBounds, bool)> =
+        let sub_buckets: Vec<(SubBucketBounds, bool)> =
             (0..exponential::SUB_BUCKETS).map(|number| SubBucketBounds::new(number, bounds)).collect();
-        let crowded = sixteenths.iter().any(|(_, crowded)| *crowded);
-        let sixteenths: Box<[SubBucketBounds]> =
-            sixteenths.into_iter().map(|(sixteenth, _)| sixteenth).collect();
-        let sixteenths = sixteenths.try_into().unwrap_or_else(|_| unreachable!("one for each number"));
-        Bounds { bounds: bounds.into(), sixteenths, crowded }
+        let crowded = sub_buckets.iter().any(|(_, crowded)| *crowded);
+        let sub_buckets: Box<[SubBucketBounds]> =
+            sub_buckets.into_iter().map(|(sub_bucket, _)| sub_bucket).collect();
+        let sub_buckets = sub_buckets.try_into().unwrap_or_else(|_| unreachable!("one for each number"));
+        Bounds { bounds: bounds.into(), sub_buckets, crowded }
     }
 
     /// Returns the process's table of these bounds. Lanes keep it, and lanes are never freed.
@@ -76,7 +76,7 @@ impl Bounds {
     /// Returns the sixteenth of a value above the zero threshold.
     #[inline(always)]
     pub(crate) fn sub_bucket(&self, value: f64) -> &SubBucketBounds {
-        &self.sixteenths[exponential::sub_bucket(value)]
+        &self.sub_buckets[exponential::sub_bucket(value)]
     }
 }
 
@@ -116,13 +116,13 @@ mod tests {
     fn check(bounds: &Bounds, value: f64) {
         if let Some(cell) = exponential::dense_index(value) {
             let expected = bounds.as_slice().iter().filter(|&&bound| value > bound).count();
-            let sixteenth = bounds.sub_bucket(value);
+            let sub_bucket = bounds.sub_bucket(value);
             assert_eq!(
-                (bounds.bucket_index(value), sixteenth.dense_index(value)),
+                (bounds.bucket_index(value), sub_bucket.dense_index(value)),
                 (expected, cell),
                 "{value:e}"
             );
-            assert!(bounds.crowded || sixteenth.bucket_index(value) == expected, "{value:e}");
+            assert!(bounds.crowded || sub_bucket.bucket_index(value) == expected, "{value:e}");
         }
     }
 

@@ -104,13 +104,13 @@ impl Distribution {
 
     /// Returns the classic buckets for a subset of the bounds.
     fn rescale(&self, bounds: &[f64]) -> Vec<u64> {
-        let mut coarse = vec![0u64; bounds.len() + 1];
+        let mut rescaled = vec![0u64; bounds.len() + 1];
         for (index, &count) in self.classic.iter().enumerate() {
             let upper = self.bounds.get(index).copied().unwrap_or(f64::INFINITY);
             let into = bounds.partition_point(|&bound| bound < upper);
-            coarse[into] = coarse[into].saturating_add(count);
+            rescaled[into] = rescaled[into].saturating_add(count);
         }
-        coarse
+        rescaled
     }
 }
 

@@ -55,7 +55,7 @@ struct SubBucket {
 
 /// The sixteenths of a doubling. No two bounds are as close to each other as a sixteenth.
 const DOUBLING: [SubBucket; 16] = {
-    let mut sixteenths = [SubBucket { buckets: 0, bound: MANTISSA }; 16];
+    let mut sub_buckets = [SubBucket { buckets: 0, bound: MANTISSA }; 16];
     let mut at = 0;
     while at < 16 {
         let (start, end) = ((at as u64) << 48, (at as u64 + 1) << 48);
@@ -73,10 +73,10 @@ const DOUBLING: [SubBucket; 16] = {
             }
             bound += 1;
         }
-        sixteenths[at] = SubBucket { buckets: below, bound: inside };
+        sub_buckets[at] = SubBucket { buckets: below, bound: inside };
         at += 1;
     }
-    sixteenths
+    sub_buckets
 };
 
 /// Returns the cell of a value below 2^96, or `None` for a value in the zero bucket.

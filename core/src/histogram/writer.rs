@@ -66,9 +66,9 @@ impl LaneBuckets {
                 increment(&words[ZERO]);
                 continue;
             }
-            let sixteenth = bounds.sub_bucket(value);
-            increment(&classic[bucket_index(sixteenth, value)]);
-            let cell = sixteenth.dense_index(value);
+            let sub_bucket = bounds.sub_bucket(value);
+            increment(&classic[bucket_index(sub_bucket, value)]);
+            let cell = sub_bucket.dense_index(value);
             let (page, index) = (cell / exponential::PAGE_BUCKETS, cell % exponential::PAGE_BUCKETS);
             match self.pages[page].load(Ordering::Relaxed) {
                 Some(page) => increment(&page.counts[index]),

@@ -13,7 +13,7 @@ use crate::sum::LIMIT;
 ///
 /// A counter is cheap to clone. After a thread's first use of the series, recording never fails,
 /// blocks or allocates. Numbers from 0 to less than 2^94 are added; others are rejected and counted
-/// in [`Lost`](crate::snapshot::Lost).
+/// in [`HealthCounts`](crate::snapshot::HealthCounts).
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -24,7 +24,7 @@ use crate::sum::LIMIT;
 /// # use ictus::snapshot::Value;
 /// let snapshot = registry.snapshot()?;
 /// assert_eq!(snapshot.family("jobs_done").unwrap().get(&["mail"]), Some(&Value::Counter(3.0)));
-/// assert_eq!(snapshot.health.lost.negative, 1);
+/// assert_eq!(snapshot.health.counts.negative, 1);
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -193,7 +193,7 @@ impl<M: MetricHandle> Family<M> {
         Ok(handle)
     }
 
-    /// Counts a measurement that ended without label values in `Lost::unlabelled`.
+    /// Counts a measurement that ended without label values in `HealthCounts::unlabelled`.
     ///
     /// For hosts whose measurements get their label values at the end and must not raise an error
     /// there.
@@ -202,7 +202,7 @@ impl<M: MetricHandle> Family<M> {
     /// # let registry = ictus::Registry::new();
     /// let jobs = registry.timer("job_seconds", "How long a job takes.", &["outcome"])?;
     /// jobs.count_unlabelled();
-    /// assert_eq!(registry.snapshot()?.health.lost.unlabelled, 1);
+    /// assert_eq!(registry.snapshot()?.health.counts.unlabelled, 1);
     /// # Ok::<(), ictus::Error>(())
     /// ```
     pub fn count_unlabelled(&self) {

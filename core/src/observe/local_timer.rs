@@ -132,8 +132,8 @@ mod tests {
         local.observe(f64::NAN);
         local.observe(-1.0);
         assert_eq!(shown(&registry, "a"), Some((3000, 3000.0)));
-        let lost = registry.snapshot().unwrap().health.lost;
-        assert_eq!((lost.nan, lost.negative), (1, 1));
+        let counts = registry.snapshot().unwrap().health.counts;
+        assert_eq!((counts.nan, counts.negative), (1, 1));
         let Some(Value::Timer(timing)) =
             registry.snapshot().unwrap().family("job_seconds").unwrap().get(&["a"]).cloned()
         else {
@@ -157,7 +157,7 @@ mod tests {
         removed.observe(5.0);
         assert_eq!(shown(&registry, "removed"), None);
         assert_eq!(shown(&registry, "next"), Some((3, 4.0)));
-        assert_eq!(registry.snapshot().unwrap().health.lost.removed, 2);
+        assert_eq!(registry.snapshot().unwrap().health.counts.removed, 2);
     }
 
     #[test]
@@ -206,6 +206,6 @@ mod tests {
             }
         });
         assert_eq!(shown(&registry, "a").unwrap().0, 8 * 50 * 400);
-        assert_eq!(registry.snapshot().unwrap().health.lost.reentered, 0);
+        assert_eq!(registry.snapshot().unwrap().health.counts.reentered, 0);
     }
 }

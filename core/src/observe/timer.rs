@@ -94,7 +94,7 @@ impl Timer {
     ///
     /// An id has 1 to 96 bytes and no control characters. With any other id the observation is
     /// still recorded; the exemplar is left out and counted
-    /// ([`Lost::exemplars`](crate::snapshot::Lost::exemplars)).
+    /// ([`HealthCounts::exemplars`](crate::snapshot::HealthCounts::exemplars)).
     ///
     /// ```
     /// # let registry = ictus::Registry::new();

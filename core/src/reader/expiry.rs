@@ -34,9 +34,9 @@ pub(crate) struct ExpiredSeries {
 /// The last known state of a series.
 #[derive(Clone, Copy, Debug)]
 struct LastActivity {
-    was: Activity,
+    activity: Activity,
     /// The time of its last known update, in nanoseconds of the monotonic clock.
-    moved: u64,
+    updated: u64,
 }
 
 impl IdleTracker {
@@ -58,23 +58,23 @@ impl IdleTracker {
                 continue;
             }
             let kind = family.record.kind;
-            let mut gone = HashSet::new();
-            let seen_now = self.0.entry(family.number).or_default();
+            let mut idle_series = HashSet::new();
+            let still_tracked = self.0.entry(family.number).or_default();
             family.series.retain(|series| {
                 let Some(activity) = series.activity() else { return true };
-                let seen = LastActivity::of(activity, tracked.remove(&series.labels), kind, now);
-                let is_idle = time != 0 && now.monotonic.saturating_sub(seen.moved) > time;
-                seen_now.insert(Arc::clone(&series.labels), seen);
+                let last = LastActivity::of(activity, tracked.remove(&series.labels), kind, now);
+                let is_idle = time != 0 && now.monotonic.saturating_sub(last.updated) > time;
+                still_tracked.insert(Arc::clone(&series.labels), last);
                 if is_idle {
-                    gone.insert(Arc::clone(&series.labels));
+                    idle_series.insert(Arc::clone(&series.labels));
                 }
                 !is_idle
             });
-            if !gone.is_empty() {
+            if !idle_series.is_empty() {
                 expired.push(ExpiredSeries {
                     family: (**family.record).clone(),
                     number: family.number,
-                    series: gone,
+                    series: idle_series,
                     over: Overflowed::default(),
                 });
             }
@@ -85,26 +85,27 @@ impl IdleTracker {
 }
 
 impl LastActivity {
-    fn of(is: Activity, previous: Option<LastActivity>, kind: Kind, now: &ReadTime) -> LastActivity {
-        let stamped = is.stamped.filter(|_| kind == Kind::Timer);
-        let moved = match (stamped, previous) {
+    fn of(activity: Activity, previous: Option<LastActivity>, kind: Kind, now: &ReadTime) -> LastActivity {
+        let stamped = activity.stamped.filter(|_| kind == Kind::Timer);
+        let updated = match (stamped, previous) {
             // The timestamp may be of a clock that is ahead of this one. If it did not change, the
             // series was not updated.
-            (Some(_), Some(LastActivity { was, moved })) if was.stamped == is.stamped => moved,
+            (Some(_), Some(previous)) if previous.activity.stamped == activity.stamped => previous.updated,
             (Some(stamped), previous) => {
-                let moved = now.monotonic.saturating_sub(now.age(stamped));
-                previous.map_or(0, |previous| previous.moved).max(moved)
+                let updated = now.monotonic.saturating_sub(now.age(stamped));
+                previous.map_or(0, |previous| previous.updated).max(updated)
             }
             (None, None) => now.monotonic,
-            (None, Some(LastActivity { was, moved })) => {
-                let grown = is.count > was.count || is.sum.to_f64() > was.sum.to_f64();
+            (None, Some(LastActivity { activity: earlier, updated })) => {
+                let grown = activity.count > earlier.count || activity.sum.to_f64() > earlier.sum.to_f64();
                 // If there are fewer lanes, the sum changed because a process removed its part.
-                let set = is.state.to_bits() != was.state.to_bits() && is.lanes >= was.lanes;
+                let is_set =
+                    activity.state.to_bits() != earlier.state.to_bits() && activity.lanes >= earlier.lanes;
                 // A lane that did not exist at the previous snapshot was created by an update.
-                let seen = if grown || set { now.monotonic } else { is.since };
-                seen.max(moved)
+                let seen = if grown || is_set { now.monotonic } else { activity.since };
+                seen.max(updated)
             }
         };
-        LastActivity { was: is, moved }
+        LastActivity { activity, updated }
     }
 }

@@ -53,7 +53,7 @@ use crate::{
     error::{Error, Result},
     log_once::LogOnce,
     printable::Printable,
-    snapshot::{Health, Lost, Snapshot, timeline::Timeline},
+    snapshot::{Health, HealthCounts, Snapshot, timeline::Timeline},
     sys::{self, fork},
 };
 use age::ReadTime;
@@ -233,7 +233,7 @@ impl Reader {
         health.bytes += self.totals.bytes();
         health.live_segments += in_memory;
         let (losses, unread_lanes) = self.merged.health_counters();
-        let health = Health { lost: Lost::from_losses(losses), unread_lanes, ..health };
+        let health = Health { counts: HealthCounts::from_losses(losses), unread_lanes, ..health };
         let now = ReadTime::new(Anchor::now(), epoch, &self.timeline);
         let mut families = self.merged.families();
         let expired = self.idle.expire(&mut families, &now, idle);

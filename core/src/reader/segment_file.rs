@@ -192,7 +192,7 @@ impl SegmentFile {
     fn log_once(&mut self, metrics_path: &MetricsPath, id: u64, bad: &SegmentError, log: &mut SegmentLog) {
         self.is_bad = true;
         if self.error_log.is_new(&bad.to_string()) {
-            log.left_out(metrics_path, id, bad);
+            log.log_skipped(metrics_path, id, bad);
         }
     }
 }

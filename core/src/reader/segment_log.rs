@@ -14,7 +14,7 @@ pub(crate) struct SegmentLog {
 
 impl SegmentLog {
     /// Logs that a segment is left out.
-    pub(crate) fn left_out(&mut self, metrics_path: &MetricsPath, id: u64, bad: &SegmentError) {
+    pub(crate) fn log_skipped(&mut self, metrics_path: &MetricsPath, id: u64, bad: &SegmentError) {
         if self.logged < MAX_NAMED {
             let path = metrics_path.segment_path(id);
             let cause = format!("{bad}{}", remedy(bad));

@@ -145,7 +145,7 @@ impl Registry {
         let recorder = Arc::clone(&self.recorder);
         // A new reader for each call: waits for no lock of another call or of a fork's parent.
         let mut snapshot = Reader::with_local_segments(None, move || recorder.local_segments()).snapshot()?;
-        snapshot.health.lost.add(self.recorder.unrecorded());
+        snapshot.health.counts.add(self.recorder.unrecorded());
         Ok(snapshot)
     }
 
@@ -221,7 +221,7 @@ impl Registry {
         // A reader that panicked has merged each segment entirely or not at all.
         let mut reader = own.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = reader.snapshot_in_epoch(idle)?;
-        snapshot.health.lost.add(self.recorder.unrecorded());
+        snapshot.health.counts.add(self.recorder.unrecorded());
         let expired = reader.expired().iter().map(|expired| {
             let over = own_overflowed(&self.recorder, &expired.family, &expired.over);
             let is_idle = |values: &[String]| expired.series.contains(values) && !over.contains(values);

@@ -2,7 +2,7 @@
 
 use crate::format::layout::{HEALTH_COUNTERS, HealthCounter};
 
-/// The number of counts in [`Lost`].
+/// The number of counts in [`HealthCounts`].
 const LOST_FIELDS: usize = 14;
 
 /// The state of a metrics directory and its reader, with counts of rejected observations.
@@ -46,7 +46,7 @@ pub struct Health {
     /// often.
     pub stale_snapshots: u64,
     /// The health counters of all writers.
-    pub lost: Lost,
+    pub counts: HealthCounts,
 }
 
 /// Counts of observations that were rejected, and of other failures to record, over all processes
@@ -56,13 +56,13 @@ pub struct Health {
 /// let registry = ictus::Registry::new();
 /// let jobs = registry.timer("job_seconds", "", &[])?.labels(&[])?;
 /// jobs.observe(f64::NAN);
-/// let lost = registry.snapshot()?.health.lost;
-/// assert_eq!((lost.nan, lost.negative), (1, 0));
+/// let counts = registry.snapshot()?.health.counts;
+/// assert_eq!((counts.nan, counts.negative), (1, 0));
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Lost {
+pub struct HealthCounts {
     /// Observations that were NaN.
     pub nan: u64,
     /// Observations that were negative.
@@ -100,7 +100,7 @@ pub struct Lost {
     pub closed_descriptors: u64,
 }
 
-impl Lost {
+impl HealthCounts {
     /// Returns each count with the name of its field, in the order of the fields. Programs that show
     /// all counts need no change when a version adds one.
     ///
@@ -108,7 +108,7 @@ impl Lost {
     /// let registry = ictus::Registry::new();
     /// registry.timer("job_seconds", "", &[])?.labels(&[])?.observe(-1.0);
     /// let rejected: Vec<_> =
-    ///     registry.snapshot()?.health.lost.counts().filter(|&(_, count)| count > 0).collect();
+    ///     registry.snapshot()?.health.counts.counts().filter(|&(_, count)| count > 0).collect();
     /// assert_eq!(rejected, [("negative", 1)]);
     /// # Ok::<(), ictus::Error>(())
     /// ```
@@ -124,10 +124,10 @@ impl Lost {
     }
 
     /// Returns the counts of a header's counters.
-    pub(crate) fn from_losses(losses: [u64; HEALTH_COUNTERS]) -> Lost {
-        let mut lost = Lost::default();
-        lost.add(losses);
-        lost
+    pub(crate) fn from_losses(losses: [u64; HEALTH_COUNTERS]) -> HealthCounts {
+        let mut counts = HealthCounts::default();
+        counts.add(losses);
+        counts
     }
 
     /// Returns each count with the name of its field and its counter in a header, in the order of
@@ -136,7 +136,7 @@ impl Lost {
         macro_rules! fields {
             ($($field:ident: $counter:ident,)*) => {{
                 // Without `..`, so that a new count cannot be forgotten.
-                let Lost { $($field),* } = self;
+                let HealthCounts { $($field),* } = self;
                 [$((stringify!($field), HealthCounter::$counter, $field)),*]
             }};
         }
@@ -163,18 +163,18 @@ impl Lost {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{HEALTH_COUNTERS, Lost};
+    use super::{HEALTH_COUNTERS, HealthCounts};
 
     #[test]
     fn each_count_has_a_counter_of_its_own() {
         let distinct: [u64; HEALTH_COUNTERS] = std::array::from_fn(|at| 1 << at);
-        let lost = Lost::from_losses(distinct);
-        let counts: BTreeSet<u64> = lost.counts().map(|(_, count)| count).collect();
-        assert_eq!(counts.len(), lost.counts().count(), "{lost:?}");
-        assert_eq!((lost.nan, lost.closed_descriptors), (1 << 0, 1 << 13));
-        let mut twice = lost.clone();
+        let health = HealthCounts::from_losses(distinct);
+        let counts: BTreeSet<u64> = health.counts().map(|(_, count)| count).collect();
+        assert_eq!(counts.len(), health.counts().count(), "{health:?}");
+        assert_eq!((health.nan, health.closed_descriptors), (1 << 0, 1 << 13));
+        let mut twice = health.clone();
         twice.add(distinct);
-        let doubled: Vec<_> = lost.counts().map(|(name, count)| (name, 2 * count)).collect();
+        let doubled: Vec<_> = health.counts().map(|(name, count)| (name, 2 * count)).collect();
         assert_eq!(twice.counts().collect::<Vec<_>>(), doubled);
     }
 }

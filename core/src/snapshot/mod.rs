@@ -11,7 +11,7 @@ mod quantile;
 pub(crate) mod timeline;
 mod window;
 
-pub use health::{Health, Lost};
+pub use health::{Health, HealthCounts};
 pub use observation::Observation;
 pub use quantile::QUANTILES;
 pub use window::Window;

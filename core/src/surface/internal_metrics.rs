@@ -28,7 +28,7 @@ const ROWS: &[InternalMetric] = &[
     counter(
         "ictus_exemplars_rejected",
         "Exemplars that were dropped; their observations were recorded.",
-        &[("", |of| of.health.lost.exemplars)],
+        &[("", |of| of.health.counts.exemplars)],
     ),
     InternalMetric {
         label: Some("reason"),
@@ -36,14 +36,14 @@ const ROWS: &[InternalMetric] = &[
             "ictus_observations_rejected",
             "Observations that were not recorded, by reason.",
             &[
-                ("nan", |of| of.health.lost.nan),
-                ("negative", |of| of.health.lost.negative),
-                ("no_memory", |of| of.health.lost.no_memory),
-                ("reentered", |of| of.health.lost.reentered),
-                ("removed", |of| of.health.lost.removed),
-                ("unlabelled", |of| of.health.lost.unlabelled),
-                ("label_too_long", |of| of.health.lost.label_too_long),
-                ("too_large", |of| of.health.lost.too_large),
+                ("nan", |of| of.health.counts.nan),
+                ("negative", |of| of.health.counts.negative),
+                ("no_memory", |of| of.health.counts.no_memory),
+                ("reentered", |of| of.health.counts.reentered),
+                ("removed", |of| of.health.counts.removed),
+                ("unlabelled", |of| of.health.counts.unlabelled),
+                ("label_too_long", |of| of.health.counts.label_too_long),
+                ("too_large", |of| of.health.counts.too_large),
             ],
         )
     },
@@ -81,17 +81,17 @@ const ROWS: &[InternalMetric] = &[
     counter(
         "ictus_lanes_process_local",
         "Lanes created in memory that other processes could not read, until the segment could be created or grow.",
-        &[("", |of| of.health.lost.process_local_lanes)],
+        &[("", |of| of.health.counts.process_local_lanes)],
     ),
     counter(
         "ictus_segment_files_removed",
         "Segments whose file was removed while their process lived, and that were written again.",
-        &[("", |of| of.health.lost.removed_files)],
+        &[("", |of| of.health.counts.removed_files)],
     ),
     counter(
         "ictus_descriptors_closed",
         "File descriptors of segments that their program closed.",
-        &[("", |of| of.health.lost.closed_descriptors)],
+        &[("", |of| of.health.counts.closed_descriptors)],
     ),
     gauge(
         "ictus_lanes_unread",
@@ -101,7 +101,7 @@ const ROWS: &[InternalMetric] = &[
     counter(
         "ictus_series_overflowed",
         "Look-ups of series beyond their family's limit, which got the overflow series.",
-        &[("", |of| of.health.lost.overflowed)],
+        &[("", |of| of.health.counts.overflowed)],
     ),
     counter("ictus_snapshots", "Snapshots that this reader took.", &[("", |of| of.health.snapshots)]),
     counter(
@@ -112,7 +112,7 @@ const ROWS: &[InternalMetric] = &[
     counter(
         "ictus_windows_truncated",
         "Wraps of rings that could not grow to their window.",
-        &[("", |of| of.health.lost.truncated_windows)],
+        &[("", |of| of.health.counts.truncated_windows)],
     ),
 ];
 

@@ -20,7 +20,7 @@ pub(crate) struct Expected {
 }
 
 /// Index of the segment, and its part.
-type Shown<'a> = Vec<(usize, &'a Part)>;
+type PartsOfSegments<'a> = Vec<(usize, &'a Part)>;
 
 impl Model {
     /// Returns segment, labels and whether it is shown under these labels, for each part of a
@@ -48,8 +48,8 @@ impl Model {
     }
 
     /// Returns the parts of each series that is shown.
-    pub(crate) fn shown(&self, family: usize) -> BTreeMap<Labels, Shown<'_>> {
-        let mut shown: BTreeMap<Labels, Shown<'_>> = BTreeMap::new();
+    pub(crate) fn shown(&self, family: usize) -> BTreeMap<Labels, PartsOfSegments<'_>> {
+        let mut shown: BTreeMap<Labels, PartsOfSegments<'_>> = BTreeMap::new();
         for (number, labels, placed) in self.placed(family) {
             let part = &self.segments[number].parts[&(family, labels.clone())];
             let labels = if placed { labels } else { overflow(family) };
@@ -116,7 +116,14 @@ impl Model {
         expected
     }
 
-    fn timer(&self, family: usize, version: usize, name: &str, parts: &Shown<'_>, expected: &mut Expected) {
+    fn timer(
+        &self,
+        family: usize,
+        version: usize,
+        name: &str,
+        parts: &PartsOfSegments<'_>,
+        expected: &mut Expected,
+    ) {
         let version = &VERSIONS[version];
         let of = |number: usize| &VERSIONS[self.segments[number].definitions[&family].0];
         let lanes =

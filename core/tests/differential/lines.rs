@@ -34,8 +34,8 @@ pub(crate) fn lines(snapshot: &Snapshot) -> Lines {
         ("bad".to_owned(), (health.bad_segments + health.unread_lanes + health.stale_snapshots).to_string()),
         ("conflicts".to_owned(), health.conflicting_definitions.to_string()),
         ("hidden".to_owned(), health.hidden_families.to_string()),
-        ("invalid".to_owned(), (health.lost.negative + health.lost.nan).to_string()),
-        ("removed".to_owned(), health.lost.removed.to_string()),
+        ("invalid".to_owned(), (health.counts.negative + health.counts.nan).to_string()),
+        ("removed".to_owned(), health.counts.removed.to_string()),
     ]);
     for Family { name, help, kind, label_names, series, .. } in &snapshot.families {
         let family = family_name(name, label_names);

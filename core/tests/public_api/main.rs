@@ -55,7 +55,7 @@ fn types_can_be_sent_and_shared() {
         snapshot::Exemplar,
         snapshot::Family,
         snapshot::Health,
-        snapshot::Lost,
+        snapshot::HealthCounts,
         snapshot::Observation,
         snapshot::Series,
         snapshot::SparseCounts,

@@ -11,7 +11,7 @@ pub(super) fn is_end(state: &mut State, key: KeyEvent) -> bool {
     }
     if state.editing {
         edit(state, key.code);
-        state.arrange();
+        state.sort_rows();
         return false;
     }
     if state.help.is_some() {
@@ -43,7 +43,7 @@ pub(super) fn is_end(state: &mut State, key: KeyEvent) -> bool {
         KeyCode::Char('i') => state.is_reversed = !state.is_reversed,
         code => step(state, code),
     }
-    state.arrange();
+    state.sort_rows();
     false
 }
 

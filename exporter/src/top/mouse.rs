@@ -59,7 +59,7 @@ pub(super) fn handle(state: &mut State, event: MouseEvent) {
         MouseEventKind::Down(MouseButton::Left) => click(state, event.column, event.row),
         _ => return,
     }
-    state.arrange();
+    state.sort_rows();
 }
 
 fn click(state: &mut State, column: u16, line: u16) {
@@ -171,7 +171,7 @@ mod tests {
             assert_eq!((state.cursor, state.detail), (2, None), "no row is in line {line}");
         }
         state.filter = "no such series".to_owned();
-        state.arrange();
+        state.sort_rows();
         screen(&mut state);
         click(&mut state, 5, 4);
         assert_eq!(state.detail, None);

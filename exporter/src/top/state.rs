@@ -209,11 +209,11 @@ impl State {
         self.counts = counts;
         self.read_at = Some(now);
         self.health = snapshot.health;
-        self.arrange();
+        self.sort_rows();
     }
 
     /// Filters and sorts again.
-    pub(super) fn arrange(&mut self) {
+    pub(super) fn sort_rows(&mut self) {
         let search = Search::parse(&self.filter);
         self.filter_error = search.error().map(str::to_owned);
         let rows = &self.rows;

@@ -19,7 +19,7 @@ pub(crate) const MAX_RSS: usize = 160;
 
 pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
-    running: terminal::Running,
+    running: terminal::StartedCommand,
     _directory: tempfile::TempDir,
     start: Instant,
 }

@@ -15,7 +15,7 @@ use ictus_exporter::http::Server;
 
 /// A response with its raw bytes.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) bytes: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     /// Returns the value of a header; `name` is in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
@@ -46,7 +46,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// Sends a single request on a connection, with these lines in its head, and returns the response.
-pub(crate) fn ask_on(mut stream: impl Read + Write, method: &str, target: &str, lines: &[&str]) -> Answer {
+pub(crate) fn ask_on(mut stream: impl Read + Write, method: &str, target: &str, lines: &[&str]) -> Response {
     write!(stream, "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n").unwrap();
     lines.iter().for_each(|line| write!(stream, "{line}\r\n").unwrap());
     write!(stream, "\r\n").unwrap();
@@ -58,18 +58,18 @@ pub(crate) fn ask_on(mut stream: impl Read + Write, method: &str, target: &str, 
     let bytes = answer[end + 4..].to_vec();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = String::from_utf8(bytes.clone()).unwrap_or_default();
-    Answer { status, head, bytes, body }
+    Response { status, head, bytes, body }
 }
 
 /// Sends a request on a new connection.
-pub(crate) fn ask_with(address: SocketAddr, method: &str, target: &str, lines: &[&str]) -> Answer {
+pub(crate) fn ask_with(address: SocketAddr, method: &str, target: &str, lines: &[&str]) -> Response {
     ask_on(connect(address), method, target, lines)
 }
 
-pub(crate) fn ask(address: SocketAddr, method: &str, target: &str) -> Answer {
+pub(crate) fn ask(address: SocketAddr, method: &str, target: &str) -> Response {
     ask_with(address, method, target, &[])
 }
 
-pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, target: &str) -> Response {
     ask(address, "GET", target)
 }

@@ -10,7 +10,7 @@ use super::{
     dashboards,
     http::{data, get},
     ictus_command, page,
-    programs::{Running, installed, listening, tied, until},
+    programs::{ChildProgram, installed, listening, tied, until},
 };
 
 /// Durations of the fast host, then of the slow one, in microseconds.
@@ -50,7 +50,7 @@ pub(crate) fn prometheus(
     name: &str,
     configuration: &str,
     native: bool,
-) -> (Running, SocketAddr) {
+) -> (ChildProgram, SocketAddr) {
     let file = home.join(format!("{name}.yml"));
     fs::write(&file, configuration).unwrap();
     let storage = home.join(format!("{name}-data"));

@@ -2,15 +2,15 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use super::terminal::{self, Running};
+use super::terminal::{self, StartedCommand};
 
 /// Starts `ictus serve` on a port that the system chooses.
-pub(crate) fn serve(directory: &Path) -> (Running, SocketAddr) {
+pub(crate) fn serve(directory: &Path) -> (StartedCommand, SocketAddr) {
     terminal::serve(directory, &[])
 }
 
 /// Starts `ictus write`, to a file and five times a second.
-pub(crate) fn write(directory: &Path, surface: &str, output: &Path) -> Running {
+pub(crate) fn write(directory: &Path, surface: &str, output: &Path) -> StartedCommand {
     let output = output.display().to_string();
     let options = ["--interval", "0.2", "--surface", surface, "--output", &output];
     terminal::start("write", directory, &options)

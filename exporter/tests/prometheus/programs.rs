@@ -37,11 +37,13 @@ pub(crate) fn tied(program: &str) -> Command {
 }
 
 /// A child process that is killed when this value is dropped, also by a panic.
-pub(crate) struct Running(Child);
+pub(crate) struct ChildProgram(Child);
 
-impl Running {
-    pub(crate) fn new(command: &mut Command) -> Running {
-        Running(command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+impl ChildProgram {
+    pub(crate) fn new(command: &mut Command) -> ChildProgram {
+        ChildProgram(
+            command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")),
+        )
     }
 
     fn ended(&mut self) -> bool {
@@ -49,7 +51,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ChildProgram {
     fn drop(&mut self) {
         // Ignore errors: the process may have ended already.
         let _ = self.0.kill();
@@ -62,12 +64,12 @@ impl Drop for Running {
 pub(crate) fn listening(
     command: impl Fn(SocketAddr) -> Command,
     ready: impl Fn(SocketAddr) -> bool,
-) -> (Running, SocketAddr) {
+) -> (ChildProgram, SocketAddr) {
     for _ in 0..10 {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let mut running = Running::new(&mut command(address));
+        let mut running = ChildProgram::new(&mut command(address));
         let deadline = Instant::now() + WAIT_TIMEOUT;
         while !running.ended() && Instant::now() < deadline {
             if ready(address) {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::{
     http::data,
     page,
-    programs::{Running, WAIT_TIMEOUT, listening, tied, until},
+    programs::{ChildProgram, WAIT_TIMEOUT, listening, tied, until},
     promql::Vector,
     text::{Labels, Series},
 };
@@ -23,7 +23,7 @@ pub(crate) struct Prometheus {
     pub(crate) jobs: Vec<&'static str>,
     pub(crate) native: bool,
     address: SocketAddr,
-    _running: Running,
+    _running: ChildProgram,
     _home: TempDir,
 }
 

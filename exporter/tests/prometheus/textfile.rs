@@ -4,13 +4,13 @@ use std::{fs, net::SocketAddr, os::unix::fs::MetadataExt as _, path::Path, time:
 
 use super::{
     http, ictus_command,
-    programs::{Running, installed, listening, tied, until},
+    programs::{ChildProgram, installed, listening, tied, until},
     recorded::{Recorded, record_others},
     text::{Series, Text},
 };
 
 /// Starts node-exporter with the folder of a file, once that file exists.
-pub(crate) fn exporter(file: &Path) -> (Running, SocketAddr) {
+pub(crate) fn exporter(file: &Path) -> (ChildProgram, SocketAddr) {
     until("the file", || file.exists());
     let folder = file.parent().unwrap().display().to_string();
     let command = |address| {

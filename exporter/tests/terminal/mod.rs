@@ -42,7 +42,7 @@ pub(crate) fn outcome(output: &Output) -> (Option<i32>, String, String) {
 }
 
 /// A running action, killed if the test fails before its end.
-pub(crate) struct Running {
+pub(crate) struct StartedCommand {
     child: Child,
     errors: BufReader<ChildStderr>,
     /// The output until the action was ready.
@@ -50,7 +50,7 @@ pub(crate) struct Running {
 }
 
 /// Starts `ictus ACTION DIR …`, and waits until it logs that it is ready.
-pub(crate) fn start(action: &str, directory: &Path, options: &[&str]) -> Running {
+pub(crate) fn start(action: &str, directory: &Path, options: &[&str]) -> StartedCommand {
     let mut command = ictus();
     command.arg(action).arg(directory).args(options).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -59,11 +59,11 @@ pub(crate) fn start(action: &str, directory: &Path, options: &[&str]) -> Running
     while !said.contains("ictus: serving ") && !said.contains("ictus: writing ") {
         assert!(errors.read_line(&mut said).unwrap() > 0, "{said}");
     }
-    Running { child, errors, said }
+    StartedCommand { child, errors, said }
 }
 
 /// Starts `ictus serve` on a free port. Returns its address, too.
-pub(crate) fn serve(directory: &Path, options: &[&str]) -> (Running, SocketAddr) {
+pub(crate) fn serve(directory: &Path, options: &[&str]) -> (StartedCommand, SocketAddr) {
     let listen = if options.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
     let running = start("serve", directory, &[listen, options].concat());
     let address = running.said.split("://").nth(1).and_then(|rest| rest.split('/').next());
@@ -72,7 +72,7 @@ pub(crate) fn serve(directory: &Path, options: &[&str]) -> (Running, SocketAddr)
     (running, address)
 }
 
-impl Running {
+impl StartedCommand {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -107,7 +107,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for StartedCommand {
     fn drop(&mut self) {
         // Both fail if the process has ended.
         let _ = self.child.kill();

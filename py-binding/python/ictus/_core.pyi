@@ -16,7 +16,7 @@ __all__ = [
     "Gauge",
     "Provider",
     "Registry",
-    "Running",
+    "TimerContext",
     "Security",
     "Server",
     "Snapshot",
@@ -262,7 +262,7 @@ class Timer:
         call ``labels`` first.
         """
 
-    def time(self) -> Running:
+    def time(self) -> TimerContext:
         """Returns a context manager and decorator that records the duration of a block, or of each call.
 
         A coroutine is measured until it is done, a generator until it is exhausted.
@@ -272,7 +272,7 @@ class Timer:
     def __deepcopy__(self, _memo: object) -> Timer: ...
 
 @final
-class Running:
+class TimerContext:
     """A measurement of one ``with`` block, or of each call of a decorated function.
 
     The end of a measurement raises nothing. If it has no label values, it is counted as rejected and
@@ -288,7 +288,7 @@ class Running:
     def discard(self) -> None:
         """Ends the measurement without recording it."""
 
-    def __enter__(self) -> Running: ...
+    def __enter__(self) -> TimerContext: ...
     def __exit__(self, *_raised: object) -> None:
         """Records the duration, whether or not the block raised."""
 

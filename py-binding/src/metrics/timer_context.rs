@@ -1,4 +1,4 @@
-//! The class `Running`: a measurement from the start of a block to its end.
+//! The class `TimerContext`: a measurement from the start of a block to its end.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use crate::{convert::imports, log};
 ///
 /// The end of a measurement raises nothing. If it has no label values, it is counted as rejected and
 /// logged.
-#[pyclass(frozen, module = "ictus", name = "Running")]
+#[pyclass(frozen, module = "ictus", name = "TimerContext")]
 pub(crate) struct TimerContext {
     /// Never held while Python code runs, nor across a release of the GIL.
     state: Mutex<State>,

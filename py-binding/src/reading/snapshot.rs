@@ -77,7 +77,7 @@ impl Snapshot {
         let Health {
             live_segments, dead_segments, bad_segments, unread_lanes, bytes, saturated_sums, ..
         } = self.0.health;
-        let counters = &self.0.health.lost;
+        let counters = &self.0.health.counts;
         let numbers = [
             ("segments_live", live_segments),
             ("segments_dead", dead_segments),

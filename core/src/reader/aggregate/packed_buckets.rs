@@ -57,7 +57,7 @@ impl PackedBuckets {
     }
 
     /// Raises each number of a later reading of the same buckets to the one here.
-    pub(crate) fn raise(&self, later: &mut Distribution) {
+    pub(crate) fn max_with(&self, later: &mut Distribution) {
         if self.has_same_bounds(later) {
             later
                 .classic
@@ -206,13 +206,13 @@ mod tests {
         let packed = pack(&distribution(&[0.0, 0.4, 0.6, 8.0]));
         let mut later = distribution(&[0.4, 0.4, 9.0]);
         later.unallocated = 1;
-        packed.raise(&mut later);
+        packed.max_with(&mut later);
         let mut expected = distribution(&[0.0, 0.4, 0.4, 0.6, 8.0, 9.0]);
         (expected.classic, expected.unallocated) = (vec![2, 1, 1], 1);
         assert_eq!(later, expected);
         // Counts of other bounds cannot be compared.
         let mut other = Distribution { bounds: vec![0.5, 2.0], ..distribution(&[]) };
-        packed.raise(&mut other);
+        packed.max_with(&mut other);
         assert_eq!((&other.classic[..], other.zero, other.exponential.len()), (&[0; 3][..], 1, 3));
     }
 

@@ -16,17 +16,17 @@ pub(crate) struct SortedValues {
     /// dropped when a lane is added.
     lanes: Vec<(u32, u64)>,
     /// The number of evicted observations at the front of the arrays.
-    gone: usize,
+    evicted: usize,
 }
 
 impl Clone for SortedValues {
     fn clone(&self) -> SortedValues {
         SortedValues {
             values: self.values().to_vec(),
-            stamps: self.stamps[self.gone..].to_vec(),
-            lane_indexes: self.lane_indexes[self.gone..].to_vec(),
+            stamps: self.stamps[self.evicted..].to_vec(),
+            lane_indexes: self.lane_indexes[self.evicted..].to_vec(),
             lanes: self.lanes.clone(),
-            gone: 0,
+            evicted: 0,
         }
     }
 }
@@ -41,24 +41,24 @@ impl SortedValues {
 
     /// Returns the values of the observations as quantiles need them: numbers of at least `+0.0`.
     pub(crate) fn values(&self) -> &[f64] {
-        &self.values[self.gone..]
+        &self.values[self.evicted..]
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.values.len() - self.gone
+        self.values.len() - self.evicted
     }
 
     /// Returns epoch, stamp and origin of the observation at an index below [`len`](Self::len).
     #[inline]
     pub(crate) fn age(&self, index: usize) -> (u32, u64, u64) {
-        let at = self.gone + index;
+        let at = self.evicted + index;
         let (epoch, origin) = self.lanes[self.lane_indexes[at] as usize];
         (epoch, self.stamps[at], origin)
     }
 
     /// Returns the observation at an index below [`len`](Self::len).
     pub(crate) fn get(&self, index: usize) -> Observation {
-        let at = self.gone + index;
+        let at = self.evicted + index;
         let (epoch, origin) = self.lanes[self.lane_indexes[at] as usize];
         Observation { epoch, origin, stamp: self.stamps[at], value: self.values[at] }
     }
@@ -81,12 +81,13 @@ impl SortedValues {
             newer.into()
         };
         let surplus = (older + newer.len()).saturating_sub(length);
-        let newest_gone = surplus.checked_sub(1);
-        let newest_gone = newest_gone.map(|at| if at < older { self.get(at) } else { newer[at - older] });
+        let newest_evicted = surplus.checked_sub(1);
+        let newest_evicted =
+            newest_evicted.map(|at| if at < older { self.get(at) } else { newer[at - older] });
         self.truncate(older);
         self.evict(surplus.min(older), length);
         self.add(&newer[surplus.saturating_sub(older)..], length);
-        newest_gone
+        newest_evicted
     }
 
     /// Returns the number of observations that are not newer than `first`, or of all.
@@ -107,7 +108,7 @@ impl SortedValues {
 
     /// Keeps the oldest `length` observations.
     fn truncate(&mut self, length: usize) {
-        let length = self.gone + length;
+        let length = self.evicted + length;
         self.values.truncate(length);
         self.stamps.truncate(length);
         self.lane_indexes.truncate(length);
@@ -115,18 +116,18 @@ impl SortedValues {
 
     /// Drops the oldest observations of a window of that length.
     fn evict(&mut self, surplus: usize, length: usize) {
-        self.gone += surplus;
+        self.evicted += surplus;
         // Compact only occasionally, so that an arrival moves few others.
-        if self.gone > slack(length) {
+        if self.evicted > slack(length) {
             self.compact();
         }
     }
 
     fn compact(&mut self) {
-        self.values.drain(..self.gone);
-        self.stamps.drain(..self.gone);
-        self.lane_indexes.drain(..self.gone);
-        self.gone = 0;
+        self.values.drain(..self.evicted);
+        self.stamps.drain(..self.evicted);
+        self.lane_indexes.drain(..self.evicted);
+        self.evicted = 0;
     }
 
     /// Adds observations that are newer than all others to a window of that length.

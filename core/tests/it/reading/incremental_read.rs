@@ -84,7 +84,7 @@ fn options(birth: usize) -> FamilyOptions {
 
 /// Renders a snapshot as text, without the ranks of lanes.
 fn said(snapshot: &Snapshot) -> Vec<String> {
-    let lost = &snapshot.health.lost;
+    let lost = &snapshot.health.counts;
     let families = snapshot.families.iter().flat_map(|family| {
         let Family { name, help, kind, unit, label_names, series, .. } = family;
         let head = format!("{name} {help} {kind:?} {unit:?} {label_names:?}");

@@ -183,7 +183,7 @@ fn series_limit_is_exact_after_threads_race_to_remove_and_expire() {
     });
     // Now the family has as many places as at the beginning: not one fewer, and not one more.
     (0..13).for_each(|job| _ = jobs.remove(&[&job.to_string()]).unwrap());
-    let overflowed = || registry.snapshot().unwrap().health.lost.overflowed;
+    let overflowed = || registry.snapshot().unwrap().health.counts.overflowed;
     let previous = overflowed();
     (0..2 * LIMIT).for_each(|job| jobs.labels(&[&format!("late {job}")]).unwrap().inc());
     assert_eq!(overflowed() - previous, LIMIT as u64);

@@ -56,7 +56,7 @@ fn labels_too_long_together_are_not_a_full_disk() {
     let values = [message.as_str(); 20];
     registry.gauge("state", "", &names).unwrap().labels(&values).unwrap().set(1.0);
     registry.timer("work_seconds", "", &names).unwrap().labels(&values).unwrap().observe(1.0);
-    let lost = registry.snapshot().unwrap().health.lost;
+    let lost = registry.snapshot().unwrap().health.counts;
     assert_eq!((lost.label_too_long, lost.no_memory, lost.process_local_lanes), (2, 0, 0));
 }
 
@@ -68,7 +68,7 @@ fn infinite_gauge_is_counted_as_too_large() {
         active.set(value);
         active.add(value);
     }
-    let lost = registry.snapshot().unwrap().health.lost;
+    let lost = registry.snapshot().unwrap().health.counts;
     assert_eq!((lost.too_large, lost.negative), (4, 0));
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ictus::{
     Snapshot,
-    snapshot::{Health, Lost},
+    snapshot::{Health, HealthCounts},
 };
 
 /// A problem of the directory, with its remedy.
@@ -54,7 +54,7 @@ pub(super) fn no_segment(directory: &Path) -> Finding {
 pub(super) fn check_snapshot(directory: &Path, snapshot: &Snapshot, left_out: u64) -> Vec<Finding> {
     let mut findings = check_segments(directory, snapshot);
     let shown = directory.display();
-    let counted = recording_problems(&snapshot.health.lost)
+    let counted = recording_problems(&snapshot.health.counts)
         .into_iter()
         .chain(reading_problems(&snapshot.health, left_out))
         .filter(|(count, ..)| *count > 0)
@@ -94,9 +94,9 @@ fn check_segments(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
 }
 
 /// Returns what processes counted while they recorded, with how often it happened.
-fn recording_problems(lost: &Lost) -> [(u64, i32, String); 7] {
-    let no_room = lost.no_memory + lost.truncated_windows;
-    let (rejected, reasons) = rejections(lost);
+fn recording_problems(counts: &HealthCounts) -> [(u64, i32, String); 7] {
+    let no_room = counts.no_memory + counts.truncated_windows;
+    let (rejected, reasons) = rejections(counts);
     [
         (
             no_room,
@@ -107,12 +107,12 @@ fn recording_problems(lost: &Lost) -> [(u64, i32, String); 7] {
             ),
         ),
         (
-            lost.overflowed,
+            counts.overflowed,
             OVERFLOWED,
             format!(
                 "{} of series beyond max_series, recorded in the series ictus_overflow; use fewer label values, or \
              raise max_series (ICTUS_MAX_SERIES)",
-                counted(lost.overflowed, "look-up", "look-ups"),
+                counted(counts.overflowed, "look-up", "look-ups"),
             ),
         ),
         (
@@ -124,53 +124,53 @@ fn recording_problems(lost: &Lost) -> [(u64, i32, String); 7] {
             ),
         ),
         (
-            lost.process_local_lanes,
+            counts.process_local_lanes,
             PROCESS_LOCAL,
             format!(
                 "{}, now or earlier, in memory that only one process can read; its log has the cause (a full disk, too few \
              descriptors, permissions): remove it, and the process writes the data here",
-                counted(lost.process_local_lanes, "lane", "lanes"),
+                counted(counts.process_local_lanes, "lane", "lanes"),
             ),
         ),
         (
-            lost.removed_files,
+            counts.removed_files,
             FILE_REMOVED,
             format!(
                 "{} removed while their processes lived, which wrote them again; data of ended processes is \
              lost: exclude the directory from the cleaner that removed them",
-                counted(lost.removed_files, "segment file", "segment files"),
+                counted(counts.removed_files, "segment file", "segment files"),
             ),
         ),
         (
-            lost.closed_descriptors,
+            counts.closed_descriptors,
             DESCRIPTORS_CLOSED,
             format!(
                 "{} of segments closed by the program itself; recording continues, but close no descriptors that the \
              program has not opened",
-                counted(lost.closed_descriptors, "file descriptor", "file descriptors"),
+                counted(counts.closed_descriptors, "file descriptor", "file descriptors"),
             ),
         ),
         (
-            lost.exemplars,
+            counts.exemplars,
             EXEMPLARS,
             format!(
                 "{} rejected, and their observations kept; pass trace ids of 32 and span ids of 16 hexadecimal digits",
-                counted(lost.exemplars, "exemplar", "exemplars"),
+                counted(counts.exemplars, "exemplar", "exemplars"),
             ),
         ),
     ]
 }
 
 /// Returns the number of observations that no series has, and how many there are for each reason.
-fn rejections(lost: &Lost) -> (u64, String) {
+fn rejections(counts: &HealthCounts) -> (u64, String) {
     let reasons = [
-        (lost.nan, "NaN"),
-        (lost.negative, "negative"),
-        (lost.too_large, "too large"),
-        (lost.reentered, "by a signal handler that interrupted another of the same series"),
-        (lost.removed, "through a handle of a removed series"),
-        (lost.unlabelled, "without label values"),
-        (lost.label_too_long, "with too long label values"),
+        (counts.nan, "NaN"),
+        (counts.negative, "negative"),
+        (counts.too_large, "too large"),
+        (counts.reentered, "by a signal handler that interrupted another of the same series"),
+        (counts.removed, "through a handle of a removed series"),
+        (counts.unlabelled, "without label values"),
+        (counts.label_too_long, "with too long label values"),
     ];
     let total = reasons.iter().map(|(count, _)| count).sum();
     let texts =
@@ -242,32 +242,35 @@ pub(super) fn counted(count: u64, singular: &str, plural: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lost, recording_problems};
+    use super::{HealthCounts, recording_problems};
 
     #[test]
     fn each_count_of_a_writer_is_reported() {
-        let counts: [fn(&mut Lost) -> &mut u64; 14] = [
-            |lost| &mut lost.nan,
-            |lost| &mut lost.negative,
-            |lost| &mut lost.too_large,
-            |lost| &mut lost.reentered,
-            |lost| &mut lost.no_memory,
-            |lost| &mut lost.removed,
-            |lost| &mut lost.unlabelled,
-            |lost| &mut lost.label_too_long,
-            |lost| &mut lost.overflowed,
-            |lost| &mut lost.process_local_lanes,
-            |lost| &mut lost.truncated_windows,
-            |lost| &mut lost.exemplars,
-            |lost| &mut lost.removed_files,
-            |lost| &mut lost.closed_descriptors,
+        let counts: [fn(&mut HealthCounts) -> &mut u64; 14] = [
+            |counts| &mut counts.nan,
+            |counts| &mut counts.negative,
+            |counts| &mut counts.too_large,
+            |counts| &mut counts.reentered,
+            |counts| &mut counts.no_memory,
+            |counts| &mut counts.removed,
+            |counts| &mut counts.unlabelled,
+            |counts| &mut counts.label_too_long,
+            |counts| &mut counts.overflowed,
+            |counts| &mut counts.process_local_lanes,
+            |counts| &mut counts.truncated_windows,
+            |counts| &mut counts.exemplars,
+            |counts| &mut counts.removed_files,
+            |counts| &mut counts.closed_descriptors,
         ];
         for count in counts {
-            let mut lost = Lost::default();
-            *count(&mut lost) = 3;
+            let mut health = HealthCounts::default();
+            *count(&mut health) = 3;
             let reported: Vec<_> =
-                recording_problems(&lost).into_iter().filter(|(count, ..)| *count > 0).collect();
-            assert!(matches!(&reported[..], [(3, _, text)] if text.contains('3')), "{lost:?}: {reported:?}");
+                recording_problems(&health).into_iter().filter(|(count, ..)| *count > 0).collect();
+            assert!(
+                matches!(&reported[..], [(3, _, text)] if text.contains('3')),
+                "{health:?}: {reported:?}"
+            );
         }
     }
 }

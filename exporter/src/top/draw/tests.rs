@@ -71,7 +71,7 @@ fn every_number_in_sight_is_whole() {
         for order in Order::ALL {
             let mut state = wide();
             state.order = order;
-            state.arrange();
+            state.sort_rows();
             let lines = screen(&mut state, width, height);
             let rows: Vec<_> =
                 state.shown.iter().skip(state.first).take(state.height).map(|&at| &state.rows[at]).collect();
@@ -156,7 +156,7 @@ fn no_title_is_cut_and_rows_of_a_metric_have_one_form() {
 fn a_series_is_shown_alone() {
     let mut state = wide();
     state.filter = "status=200 tenants/6".to_owned();
-    state.arrange();
+    state.sort_rows();
     for (width, height) in SIZES {
         state.detail = Some(0);
         let mut seen = String::new();
@@ -176,7 +176,7 @@ fn a_series_is_shown_alone() {
 fn an_empty_list_has_its_reason_and_a_way_back() {
     let mut state = state();
     state.filter = "nothing_total".to_owned();
-    state.arrange();
+    state.sort_rows();
     let lines = screen(&mut state, 80, 24).join("\n");
     assert!(
         lines.contains("No series matches nothing_total") && lines.contains("Esc shows all 30"),

@@ -33,11 +33,11 @@ fn series_are_sorted_filtered_and_counted_between_snapshots() {
     assert_eq!(labels(&state), ["job=new", "job=slow", "job=often"]);
     assert_eq!(state.shown.iter().filter_map(|&at| state.rows[at].rate).collect::<Vec<_>>(), [2.0, 0.5, 0.0]);
     state.order = Order::Count;
-    state.arrange();
+    state.sort_rows();
     assert_eq!(labels(&state), ["job=often", "job=new", "job=slow"]);
     state.order = Order::Name;
     state.filter = "JOB W".to_owned();
-    state.arrange();
+    state.sort_rows();
     assert_eq!(labels(&state), ["job=new", "job=slow"]);
 }
 
@@ -55,10 +55,10 @@ fn every_column_sorts_in_both_directions() {
     for order in Order::ALL {
         state.order = order;
         state.is_reversed = false;
-        state.arrange();
+        state.sort_rows();
         let down = labels(&state);
         state.sort(order);
-        state.arrange();
+        state.sort_rows();
         let mut up = labels(&state);
         if order != Order::Rate && order != Order::Name {
             assert_ne!(down, up, "{order:?}");
@@ -83,7 +83,7 @@ fn values_that_are_no_durations_come_after_durations() {
     state.rows[2].unit = Unit::Bytes;
     for is_reversed in [false, true] {
         state.is_reversed = is_reversed;
-        state.arrange();
+        state.sort_rows();
         assert_eq!(labels(&state)[2..], ["job=c", ""]);
     }
 }
@@ -97,7 +97,7 @@ fn counters_are_found_by_both_names() {
     state.update(Ok(registry.snapshot().unwrap()), Instant::now());
     for (filter, matches) in [("mails", 1), ("mails_total{}", 1), ("s", 2), ("{job=\"a\"}", 0)] {
         state.filter = filter.to_owned();
-        state.arrange();
+        state.sort_rows();
         assert_eq!(state.shown.len(), matches, "{filter}");
     }
 }
@@ -134,9 +134,9 @@ fn the_cursor_stays_in_sight_and_follows_its_series() {
     state.step(3);
     let followed = state.selected().unwrap().selector();
     state.sort(Order::Name);
-    state.arrange();
+    state.sort_rows();
     assert_eq!(state.selected().unwrap().selector(), followed);
     state.filter = "job=1".to_owned();
-    state.arrange();
+    state.sort_rows();
     assert!(state.shown.len() == 10 && state.cursor < 10 && state.first == 0);
 }

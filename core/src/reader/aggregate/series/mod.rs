@@ -127,7 +127,7 @@ impl SeriesAggregate {
             }
             // If the writer was too fast, the buckets may have been read with fewer observations of
             // the ring.
-            previous.total.buckets.raise(&mut total.distribution);
+            previous.total.buckets.max_with(&mut total.distribution);
         }
         let is_incremental = previous.as_ref().filter(|previous| !previous.rereading);
         let arrivals = is_incremental.and_then(|previous| total.count.checked_sub(previous.total.count));

@@ -45,11 +45,11 @@ public final class Timer extends Handle {
   }
 
   /** A measurement that is recorded when it is closed, for a statement {@code try}. */
-  public final class Running implements AutoCloseable {
+  public final class Context implements AutoCloseable {
     private final long begun = System.nanoTime();
     private boolean closed;
 
-    private Running() {}
+    private Context() {}
 
     /** Records the time since the start. A second call does nothing. */
     @Override
@@ -62,8 +62,8 @@ public final class Timer extends Handle {
   }
 
   /** Starts a measurement, which one thread closes. */
-  public Running start() {
-    return new Running();
+  public Context start() {
+    return new Context();
   }
 
   /** Measures some work, whether or not it throws. */

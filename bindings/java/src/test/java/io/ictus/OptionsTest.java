@@ -202,11 +202,11 @@ class OptionsTest {
       assertThrows(
           IllegalStateException.class,
           () -> {
-            try (Timer.Running running = work.start()) {
+            try (Timer.Context running = work.start()) {
               throw new IllegalStateException();
             }
           });
-      Timer.Running running = work.start();
+      Timer.Context running = work.start();
       running.close();
       running.close();
       assertEquals(2, registry.snapshot().timing("work_seconds").get().count());
