@@ -4,8 +4,8 @@
 //! The cursor caches the words of every block. A series word identifies one incarnation of a lane,
 //! so a lane with equal words has an equal value. If words differ, the cursor reads the block twice
 //! more, and reads the lanes whose words changed. Of a timer with few new observations, it copies
-//! only the chunks that hold them, usually with one read. It then reads the lines of all such lanes
-//! of the block twice more.
+//! only their slots, usually with one read, or the chunks that hold them. It then reads the lines of
+//! all such lanes of the block twice more.
 
 mod lane;
 pub(crate) mod listed;

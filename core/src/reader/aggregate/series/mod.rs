@@ -1,7 +1,8 @@
 //! One series: the merged shares of its lanes and of the totals.
 //!
 //! Changes of shares are collected. [`finish_update`](SeriesAggregate::finish_update) applies them to the window,
-//! the state and the sums once for all lanes, so that the time is linear in the number of lanes.
+//! the state and the sums once for all lanes, so that the time is linear in the number of lanes. Arrivals
+//! that are older than a whole window of others are dropped at once.
 //!
 //! Observations that fall out of the window are dropped. Because lanes only grow, such an
 //! observation belongs in the window again only if newer ones are removed. The lanes are then read
