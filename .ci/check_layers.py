@@ -63,7 +63,7 @@ TESTS = {"tests", "published", "weak_memory"}
 
 def imported(text: str) -> set[str]:
     """Returns the names at the crate's root that a file names outside of its tests."""
-    text = text.split("\n#[cfg(test)]\nmod tests", 1)[0]
+    text = text.split("\n#[cfg(test)]\nmod tests {", 1)[0]
     text = re.sub(r"//[^\n]*", "", text)
     names = set(re.findall(r"\bcrate::(\w+)", text))
     for group in re.findall(r"\bcrate::\{(.*?)\};", text, re.DOTALL):

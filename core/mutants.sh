@@ -38,7 +38,7 @@ mkdir -p "$made"
 set -f
 room quantile snapshot:: --lib -- 'snapshot/quantile/**'
 room window snapshot:: --lib -- 'snapshot/window/**'
-room retire reader:: --lib -- reader/retire.rs
+room retire reader:: --lib -- reader/retire/*.rs
 room ring ring:: --lib -- 'ring/**'
 room reader reader:: --lib -- reader/segment_reader.rs 'reader/cursor/**'
 room recovery observe::recovery --lib -- 'observe/recovery/**'
