@@ -107,8 +107,13 @@ def test_eight_workers_are_merged_and_a_killed_one_loses_nothing(address: str, t
 
 def children() -> list[int]:
     """Returns the worker processes of the only gunicorn that this process has started."""
-    [master] = _children(os.getpid())
+    # Other tests of this process may have left children.
+    [master] = [child for child in _children(os.getpid()) if b"gunicorn" in _arguments(child)]
     return _children(master)
+
+
+def _arguments(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 def _children(parent: int) -> list[int]:
